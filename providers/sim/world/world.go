@@ -1,0 +1,82 @@
+package world
+
+import (
+	"sync"
+	"time"
+)
+
+// FormatVersion is the version of the world file that this package reads and writes.
+const FormatVersion = 1
+
+// World is everything that the simulated vendors know. All fields are guarded by the embedded lock: handlers take
+// RLock to read and Lock to change, for the whole of one request.
+type World struct {
+	sync.RWMutex `json:"-"`
+
+	// Format is FormatVersion. A file with another number is refused.
+	Format int `json:"format"`
+	// ID names the world; clients use it as their realm, so that a simulated run never touches a live state.
+	ID string `json:"id"`
+	// Clock is the world's present, UTC. It moves only when it is moved (Advance, POST /clock), so runs repeat.
+	Clock time.Time `json:"clock"`
+	// Revision increases with every change of a directory object; delta tokens are made of it.
+	Revision uint64 `json:"revision"`
+	// NextEID and NextUID are the next numeric ids that Essentials hands out.
+	NextEID int `json:"next_eid"`
+	NextUID int `json:"next_uid"`
+	// Switches choose between readings of what the vendors do not document.
+	Switches Switches `json:"switches"`
+	// Organizations are the Essentials organizations of every stack, partners and customers alike, in order of EID.
+	Organizations []*Organization `json:"organizations"`
+	// Tenants are the Entra tenants, in order of ID.
+	Tenants []*Tenant `json:"tenants"`
+	// Applications that are registered in one tenant and used in others (an MSP's multi-tenant application) are found
+	// through their home tenant's Applications.
+	// Zones are the DNS zones, by apex name (lower case, no trailing dot).
+	Zones map[string]*Zone `json:"zones"`
+
+	byDomain map[string]*Organization // any domain of an organization, lower case → organization
+	byEID    map[int]*Organization
+	byTenant map[string]*Tenant // tenant id, and every verified domain, lower case
+}
+
+// Switches select behaviours that the public record leaves open (marked inferred in the reference). The zero value is
+// the most faithful known reading.
+type Switches struct {
+	// EmptyListIsNoop makes an empty array on a multi-valued Exchange parameter change nothing instead of clearing it.
+	EmptyListIsNoop bool `json:"empty_list_is_noop,omitempty"`
+	// UnknownIdentityReturnsAll makes Get-*Connector and Get-TransportRule with an unknown Identity return every object
+	// instead of 404.
+	UnknownIdentityReturnsAll bool `json:"unknown_identity_returns_all,omitempty"`
+	// AzureUnconfigured404 makes GET settings/azure answer 404 while nothing is configured, instead of an object of
+	// defaults.
+	AzureUnconfigured404 bool `json:"azure_unconfigured_404,omitempty"`
+	// ExemptionsAsObject makes PUT exemptions accept only {"exemptions":[…]}; otherwise arrays and both objects do.
+	ExemptionsAsObject bool `json:"exemptions_as_object,omitempty"`
+	// FeaturesAsStrings makes GET features answer "true"/"false" strings.
+	FeaturesAsStrings bool `json:"features_as_strings,omitempty"`
+	// CountsAsStrings makes licence counts digit strings.
+	CountsAsStrings bool `json:"counts_as_strings,omitempty"`
+	// HideRuleScopedConnectors makes Get-OutboundConnector without filters hide rule-scoped and test connectors, as
+	// documented; a live call returned them.
+	HideRuleScopedConnectors bool `json:"hide_rule_scoped_connectors,omitempty"`
+	// HandMadeDeletedBySync makes the hosted sync delete hand-made users that are not in the directory.
+	HandMadeDeletedBySync bool `json:"hand_made_deleted_by_sync,omitempty"`
+	// FrequencyResetDays is the number of days after which a missing tech contact sets the frequency to Never
+	// (R28); 0 means 7.
+	FrequencyResetDays int `json:"frequency_reset_days,omitempty"`
+}
+
+// Zone is the DNS data of one apex: owner name (relative to the root, lower case, no trailing dot) → records.
+type Zone struct {
+	TXT   map[string][]string   `json:"txt,omitempty"`
+	MX    map[string][]MXRecord `json:"mx,omitempty"`
+	CNAME map[string]string     `json:"cname,omitempty"`
+	A     map[string][]string   `json:"a,omitempty"`
+}
+
+// MXRecord is one mail exchanger.
+type MXRecord struct {
+	Preference uint16 `json:"preference"`
+	Host       string `json:"host"`
+}
