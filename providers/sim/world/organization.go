@@ -49,6 +49,7 @@ type Organization struct {
 	RoutableAt map[string]time.Time `json:"routable_at"` // domain → time from which it routes (R46)
 
 	users map[string]*User // primary address and aliases, lower case
+	byUID map[int]*User
 }
 
 // Domain is one domain of an organization.

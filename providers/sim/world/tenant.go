@@ -29,6 +29,12 @@ type Tenant struct {
 	SecretsForbidden bool `json:"secrets_forbidden,omitempty"`
 
 	Exchange Exchange `json:"exchange"`
+
+	people       map[string]*DirectoryUser // object id and user principal name, lower case
+	groups       map[string]*Group
+	contacts     map[string]*Contact
+	applications map[string]*Application      // object id, and client id behind clientPrefix
+	principals   map[string]*ServicePrincipal // likewise
 }
 
 // EntraDomain is one entry of /domains.

@@ -24,6 +24,8 @@ type World struct {
 	// NextEID and NextUID are the next numeric ids that Essentials hands out.
 	NextEID int `json:"next_eid"`
 	NextUID int `json:"next_uid"`
+	// NextGUID counts the ids made by NewGUID, NewHex and NewSecret.
+	NextGUID uint64 `json:"next_guid"`
 	// Switches choose between readings of what the vendors do not document.
 	Switches Switches `json:"switches"`
 	// Organizations are the Essentials organizations of every stack, partners and customers alike, in order of EID.
@@ -38,6 +40,7 @@ type World struct {
 	byDomain map[string]*Organization // any domain of an organization, lower case → organization
 	byEID    map[int]*Organization
 	byTenant map[string]*Tenant // tenant id, and every verified domain, lower case
+	homes    sync.Map           // client id → *Tenant, what HomeOf found; readers fill it, hence its own lock
 }
 
 // Switches select behaviours that the public record leaves open (marked inferred in the reference). The zero value is
