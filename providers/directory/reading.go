@@ -1,0 +1,44 @@
+package directory
+
+import "time"
+
+// Reading is one read of a tenant's directory.
+type Reading struct {
+	// Entries are sorted by Address, then ObjectID; entries without address come first.
+	Entries []*Entry
+	// Proof says why the read counts as complete, or why not.
+	Proof Proof
+	// KindsErr is why mailbox kinds are not known (Exchange unreadable); nil when they are.
+	KindsErr error
+	// Domains are the tenant's verified domains, lower case, sorted; nil when they could not be read.
+	Domains []string
+	// Groups are found by display name or address for protections and `entry.groups`.
+	Groups []*Entry
+}
+
+// AccountReading is one read of an organization's accounts.
+type AccountReading struct {
+	// Accounts are sorted by Address.
+	Accounts []*Account
+	Proof    Proof
+}
+
+// Proof shows that a read is complete: every page seen, counts in agreement, no page twice, token continuity. Nothing
+// destructive is decided on a read whose Complete is false.
+type Proof struct {
+	Complete bool `json:"complete"`
+	// Problem says in one sentence what makes the read incomplete; "" when complete.
+	Problem string `json:"problem,omitempty"`
+	// Source names what was read: "users", "groups", "mailboxes", "accounts".
+	Source string `json:"source,omitempty"`
+	// Pages and Objects are what was received, Count what the vendor said there is (-1 when it does not say).
+	Pages   int `json:"pages"`
+	Objects int `json:"objects"`
+	Count   int `json:"count"`
+	// Hash is the SHA-256 of the objects in order, hex; it tells two reads apart in a plan.
+	Hash string `json:"hash,omitempty"`
+	// At is when the read began, UTC.
+	At time.Time `json:"at"`
+	// Parts are the reads that this one is made of.
+	Parts []Proof `json:"parts,omitempty"`
+}
