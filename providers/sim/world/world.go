@@ -68,6 +68,27 @@ type Switches struct {
 	// FrequencyResetDays is the number of days after which a missing tech contact sets the frequency to Never
 	// (R28); 0 means 7.
 	FrequencyResetDays int `json:"frequency_reset_days,omitempty"`
+	// BareLists makes GET of organizations, domains and endpoints answer bare arrays, as the vendor's description of 2023
+	// draws them, instead of objects with one named list, as clients read them.
+	BareLists bool `json:"bare_lists,omitempty"`
+	// BatchCreated201 makes a list POST answer 201 when every element succeeded; otherwise a list always answers 207.
+	BatchCreated201 bool `json:"batch_created_201,omitempty"`
+	// BatchLimit is the largest number of elements of a list POST; 0 means no limit.
+	BatchLimit int `json:"batch_limit,omitempty"`
+	// OrgsWithoutParent leaves the addressed organization out of GET orgs/{d}/orgs.
+	OrgsWithoutParent bool `json:"orgs_without_parent,omitempty"`
+	// PatchOrganizationActiveOnly makes PATCH orgs/{d} accept is_active alone.
+	PatchOrganizationActiveOnly bool `json:"patch_organization_active_only,omitempty"`
+	// UserByAlias lets an alias address an account in a path; otherwise only the primary address does.
+	UserByAlias bool `json:"user_by_alias,omitempty"`
+	// AzureSaveConnects makes PUT settings/azure refuse credentials that do not connect (R30); otherwise they are stored
+	// and the next run fails.
+	AzureSaveConnects bool `json:"azure_save_connects,omitempty"`
+	// ManualSyncIgnoresInitialDomain keeps the tenant's initial domain (onmicrosoft) from failing a manual run (R34).
+	ManualSyncIgnoresInitialDomain bool `json:"manual_sync_ignores_initial_domain,omitempty"`
+	// LastSyncManualOnly makes last_successful_sync the time of the last manual run (R48, said of the console); otherwise
+	// scheduled runs move it too.
+	LastSyncManualOnly bool `json:"last_sync_manual_only,omitempty"`
 }
 
 // Zone is the DNS data of one apex: owner name (relative to the root, lower case, no trailing dot) → records.
@@ -76,6 +97,8 @@ type Zone struct {
 	MX    map[string][]MXRecord `json:"mx,omitempty"`
 	CNAME map[string]string     `json:"cname,omitempty"`
 	A     map[string][]string   `json:"a,omitempty"`
+	// Meta holds the site verification codes that the web page of a host carries in META tags.
+	Meta map[string][]string `json:"meta,omitempty"`
 }
 
 // MXRecord is one mail exchanger.
