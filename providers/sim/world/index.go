@@ -205,7 +205,9 @@ func (o *Organization) SetAliases(u *User, aliases []string) {
 }
 
 // Tenant returns the Entra tenant with that id or verified domain, or nil. The caller holds the lock.
-func (w *World) Tenant(idOrVerifiedDomain string) *Tenant { return w.byTenant[lower(idOrVerifiedDomain)] }
+func (w *World) Tenant(idOrVerifiedDomain string) *Tenant {
+	return w.byTenant[lower(idOrVerifiedDomain)]
+}
 
 // HomeOf returns the tenant in which the application with that client id is registered, and the application; nil, nil
 // when it is registered nowhere. The caller holds the lock.
