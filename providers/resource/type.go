@@ -37,7 +37,8 @@ type Type struct {
 	ProtectByDefault func(config cty.Value) bool
 	// Settle is how long the vendor may keep showing the previous value after a change. 0 means reads follow writes.
 	Settle time.Duration
-	// ExpectedSeats and the like are guards; see planner. Guards that know the vendor are declared beside the type.
+	// Guard says why a change must be held although it was asked for: each sentence is one reason. nil holds nothing.
+	Guard func(*GuardRequest) []string
 
 	// Key is the natural key by which an existing object is adopted: equal, non-empty keys of a configured and a live
 	// value make a candidate. nil with Match nil and Singleton false: the type is never adopted.
@@ -129,12 +130,45 @@ type PlanRequest struct {
 	Tenant Identity
 	// Directory answers questions about the directory; nil when it could not be read, or nobody asked for it.
 	Directory DirectoryFacts
+	// Mail is what DNS said about the tenant's domains.
+	Mail MailFacts
 	// Now is the time of the plan.
 	Now time.Time
+	// Waits are sentences that say what an attribute, planned at its live value for now, waits for; appended to. A
+	// wait is not a change.
+	Waits []string
 	// Reasons are sentences to show with the change; appended to.
 	Reasons []string
 	// Force makes the plan an update even when no attribute differs (a stray credential to remove).
 	Force bool
+}
+
+// MailFacts is what DNS said about a tenant's domains, by domain in lower case. A domain that is missing was not asked
+// for.
+type MailFacts map[string]DomainFacts
+
+// DomainFacts is what DNS said about one domain. A nil pointer means unknown: the look-up failed.
+type DomainFacts struct {
+	// MXAtGateway: an MX of the domain is a host of the gateway.
+	MXAtGateway *bool
+	// SPFReady: the domain's one SPF record includes the gateway and is sound.
+	SPFReady *bool
+	// Problem says what is wrong with SPF or why a look-up failed.
+	Problem string
+}
+
+// GuardRequest is what a type's Guard judges.
+type GuardRequest struct {
+	// Action is "create", "update", "delete" or "replace".
+	Action string
+	// Planned is null on delete; Live is null on create.
+	Planned, Live cty.Value
+	Tenant        Identity
+	Mail          MailFacts
+	// AddressesIn counts the addresses of accounts in a domain that the plan leaves in place; -1 when unknown.
+	AddressesIn func(domain string) int
+	// Created says that Weir made the object.
+	Created bool
 }
 
 // DirectoryFacts are the answers that attribute values may be derived from at plan time.
