@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -95,5 +94,8 @@ func guid(id, purpose string, n uint64) string {
 		hex.EncodeToString(s[8:10]) + "-" + hex.EncodeToString(s[10:16])
 }
 
-// itoa is strconv.Itoa, short because generators use it everywhere.
-func itoa(n int) string { return strconv.Itoa(n) }
+// hex40 returns the forty hexadecimal digits that belong to a name in a world.
+func hex40(id, name string) string {
+	sum := digest(id, "name\x00"+name, 0)
+	return hex.EncodeToString(sum[:20])
+}

@@ -2,6 +2,7 @@ package world
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,10 @@ type World struct {
 	Tenants []*Tenant `json:"tenants"`
 	// Applications that are registered in one tenant and used in others (an MSP's multi-tenant application) are found
 	// through their home tenant's Applications.
+	// Automation names the identities under which an MSP's automation works in this world.
+	Automation Credentials `json:"automation"`
+	// Issuers are the identity providers outside Entra whose tokens federated credentials may name, by issuer URL.
+	Issuers []string `json:"issuers,omitempty"`
 	// Zones are the DNS zones, by apex name (lower case, no trailing dot).
 	Zones map[string]*Zone `json:"zones"`
 
@@ -41,6 +46,7 @@ type World struct {
 	byEID    map[int]*Organization
 	byTenant map[string]*Tenant // tenant id, and every verified domain, lower case
 	homes    sync.Map           // client id → *Tenant, what HomeOf found; readers fill it, hence its own lock
+	noteJTI  atomic.Uint64      // how many identity tokens were signed
 }
 
 // Switches select behaviours that the public record leaves open (marked inferred in the reference). The zero value is
