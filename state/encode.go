@@ -1,0 +1,249 @@
+package state
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Limits of what is decoded. They bound memory, whoever wrote the bytes.
+const (
+	maxDecoded = 512 << 20 // bytes of one state, or of one journal batch, unpacked
+	maxRatio   = 200       // unpacked to packed; nothing we write comes near it
+	freeRatio  = 1 << 20   // … but small things compress without bound
+	maxDepth   = 64        // nesting of the JSON
+)
+
+// accountsPerPart is how many accounts one part holds. With about 20,000 the
+// first part carries them all; a part then stays far below 8 MiB.
+const accountsPerPart = 20_000
+
+var (
+	// ErrFormat says that bytes were written in a format this build does not know,
+	// most likely by a newer Weir. They must be left untouched.
+	ErrFormat = errors.New("unknown state format; a newer weir wrote it, so use that version or a later one")
+	// ErrDamaged says that bytes are not what was written. They must be left
+	// untouched.
+	ErrDamaged = errors.New("damaged state")
+)
+
+// Encode returns the stored form of s: one or more parts, each zstd-compressed
+// JSON. Equal contents give equal parts, whatever changed in the others. It
+// fails on a value that has no stored form, naming its object.
+func Encode(s *State) ([][]byte, error) {
+	main, err := storeState(s)
+	if err != nil {
+		return nil, err
+	}
+	of := max(1, (s.Accounts.Len()+accountsPerPart-1)/accountsPerPart)
+	parts := make([]partV1, of)
+	for i := range parts {
+		// The serial stands in the first part alone, so that the others stay the same
+		// bytes from one checkpoint to the next.
+		parts[i] = partV1{Format: formatV1, Part: i, Of: of, Lineage: s.Lineage}
+	}
+	parts[0].Serial = s.Serial
+	parts[0].State = main
+	for a := range s.Accounts.All() {
+		i := partOf(a.Address, of)
+		parts[i].Accounts = append(parts[i].Accounts, accountV1(*a))
+	}
+	out := make([][]byte, of)
+	for i := range parts {
+		if out[i], err = pack(parts[i]); err != nil {
+			return nil, err
+		}
+		parts[i].Accounts = nil
+	}
+	return out, nil
+}
+
+func partOf(address string, of int) int {
+	if of == 1 {
+		return 0
+	}
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, address)
+	return int(h.Sum32() % uint32(of))
+}
+
+// Decode is the reverse of Encode. The parts must be all of one state, in order.
+// Errors wrap ErrFormat or ErrDamaged.
+func Decode(parts [][]byte) (*State, error) {
+	s := new(State)
+	left := maxDecoded
+	for i, packed := range parts {
+		var p partV1
+		size, err := unpack(packed, left, &p)
+		if err != nil {
+			return nil, fmt.Errorf("part %d: %w", i, err)
+		}
+		left -= size
+		if err := s.add(p, i, len(parts)); err != nil {
+			return nil, fmt.Errorf("part %d: %w: %w", i, ErrDamaged, err)
+		}
+	}
+	if s.Lineage == "" {
+		return nil, fmt.Errorf("%w: no part has a lineage", ErrDamaged)
+	}
+	return s, nil
+}
+
+func (s *State) add(p partV1, i, of int) error {
+	if p.Part != i || p.Of != of {
+		return fmt.Errorf("it says it is part %d of %d, and was read as part %d of %d", p.Part, p.Of, i, of)
+	}
+	if (i == 0) != (p.State != nil) {
+		return fmt.Errorf("the first part, and no other, has the tenant's objects")
+	}
+	if i == 0 {
+		s.Lineage, s.Serial = p.Lineage, p.Serial
+		if err := p.State.load(s); err != nil {
+			return err
+		}
+	}
+	if p.Lineage != s.Lineage {
+		return fmt.Errorf("it belongs to lineage %q, the first part to %q", p.Lineage, s.Lineage)
+	}
+	for _, v := range p.Accounts {
+		if v.Address == "" || s.Accounts.Get(v.Address) != nil {
+			return fmt.Errorf("account %q has no address or is there twice", v.Address)
+		}
+		account := Account(v)
+		s.Accounts.Put(&account)
+	}
+	return nil
+}
+
+// Batch is one slot of the journal: entries that became durable together.
+type Batch struct {
+	Tenant  string // the tenant's key
+	Lineage string // the state's
+	Epoch   uint64 // of the holder that wrote it
+	Slot    uint64 // its number; slots are consecutive
+	Run     string // the holder's run id
+	Nonce   string // random, so that no two batches are equal bytes
+	Entries []Entry
+}
+
+// EncodeBatch returns the stored form of a journal batch. It fails on a value
+// that has no stored form.
+func EncodeBatch(b Batch) ([]byte, error) {
+	v := batchV1{
+		Format: formatV1, Tenant: b.Tenant, Lineage: b.Lineage, Epoch: b.Epoch,
+		Slot: b.Slot, Run: b.Run, Nonce: b.Nonce, Entries: make([]entryV1, len(b.Entries)),
+	}
+	for i, e := range b.Entries {
+		var err error
+		if v.Entries[i], err = storeEntry(e); err != nil {
+			return nil, err
+		}
+	}
+	return pack(v)
+}
+
+// DecodeBatch is the reverse of EncodeBatch. Errors wrap ErrFormat or
+// ErrDamaged.
+func DecodeBatch(packed []byte) (Batch, error) {
+	var v batchV1
+	if _, err := unpack(packed, maxDecoded, &v); err != nil {
+		return Batch{}, err
+	}
+	b := Batch{
+		Tenant: v.Tenant, Lineage: v.Lineage, Epoch: v.Epoch,
+		Slot: v.Slot, Run: v.Run, Nonce: v.Nonce, Entries: make([]Entry, len(v.Entries)),
+	}
+	for i, e := range v.Entries {
+		var err error
+		if b.Entries[i], err = e.load(); err != nil {
+			return Batch{}, fmt.Errorf("entry %d: %w: %w", i, ErrDamaged, err)
+		}
+	}
+	return b, nil
+}
+
+// The coders are made once; both are safe for concurrent use that way.
+var (
+	packer, _   = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	unpackLimit = zstd.WithDecoderMaxMemory(maxDecoded)
+)
+
+func pack(v any) ([]byte, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return packer.EncodeAll(raw, nil), nil
+}
+
+// unpack decodes one packed JSON value of at most limit bytes and returns how
+// many there were.
+func unpack(packed []byte, limit int, v any) (int, error) {
+	limit = min(limit, max(freeRatio, maxRatio*len(packed)))
+	r, err := zstd.NewReader(bytes.NewReader(packed), unpackLimit, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if len(raw) > limit {
+		return 0, fmt.Errorf("%w: it unpacks to more than %d bytes", ErrDamaged, limit)
+	}
+	return len(raw), DecodeJSON(raw, formatV1, v)
+}
+
+// DecodeJSON decodes one JSON object that has a member "format", into a type
+// that knows every member of that format. Errors wrap ErrFormat or ErrDamaged.
+func DecodeJSON(raw []byte, format int, v any) error {
+	if err := checkDepth(raw); err != nil {
+		return err
+	}
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if head.Format != format {
+		return fmt.Errorf("format %d: %w", head.Format, ErrFormat)
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	// A member that this build does not know would be lost with the next write.
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("%w: there is more after its end", ErrDamaged)
+	}
+	return nil
+}
+
+// checkDepth refuses nesting that the decoders below would follow recursively.
+func checkDepth(raw []byte) error {
+	depth, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return fmt.Errorf("%w: it is nested deeper than %d", ErrDamaged, maxDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
