@@ -86,33 +86,6 @@ func (w *World) DeleteContact(t *Tenant, c *Contact) {
 	w.bury(t, "contact", c.ID, c, true)
 }
 
-// AddMember puts the object with that id into the group; false when it is there already. The caller holds Lock.
-func (w *World) AddMember(g *Group, id string) bool {
-	if slices.Contains(g.Members, id) {
-		return false
-	}
-	g.Members = append(g.Members, id)
-	delete(g.RemovedMembers, id)
-	g.Changed = w.Touch()
-	return true
-}
-
-// RemoveMember takes the object with that id out of the group and remembers when, for delta; false when it is not
-// there. The caller holds Lock.
-func (w *World) RemoveMember(g *Group, id string) bool {
-	i := slices.Index(g.Members, id)
-	if i < 0 {
-		return false
-	}
-	g.Members = slices.Delete(g.Members, i, i+1)
-	g.Changed = w.Touch()
-	if g.RemovedMembers == nil {
-		g.RemovedMembers = map[string]uint64{}
-	}
-	g.RemovedMembers[id] = g.Changed
-	return true
-}
-
 func (w *World) bury(t *Tenant, kind, id string, object any, permanent bool) {
 	for _, g := range t.Groups {
 		w.RemoveMember(g, id)
@@ -126,4 +99,61 @@ func (w *World) bury(t *Tenant, kind, id string, object any, permanent bool) {
 		d.Object = raw
 	}
 	t.Deleted = append(t.Deleted, d)
+}
+
+// Consent does what an administrator's acceptance does: it makes the service principal of app in t when there is none
+// and grants, for the whole tenant, every permission that app declares and that its resource knows. A resource without a
+// service principal in t is passed over. The caller holds Lock.
+func (w *World) Consent(t *Tenant, app *Application) *ServicePrincipal {
+	sp := t.ServicePrincipalByAppID(app.AppID)
+	if sp == nil {
+		home, _ := w.HomeOf(app.AppID)
+		owner := t.ID
+		if home != nil {
+			owner = home.ID
+		}
+		sp = &ServicePrincipal{
+			ID: w.NewGUID(), AppID: app.AppID, DisplayName: app.DisplayName, Enabled: true, OwnerTenant: owner, Created: w.Clock,
+		}
+		t.AddServicePrincipal(sp)
+	}
+	for _, access := range app.Required {
+		target := t.ServicePrincipalByAppID(access.ResourceAppID)
+		if target == nil {
+			continue
+		}
+		var scopes []string
+		for _, p := range access.Permissions {
+			name := PermissionName(access.ResourceAppID, p.ID)
+			switch {
+			case name == "":
+			case p.Type == "Scope":
+				scopes = append(scopes, name)
+			case !slices.ContainsFunc(t.AppRoleGrants, func(g *AppRoleGrant) bool {
+				return g.Principal == sp.ID && g.Resource == target.ID && g.AppRole == p.ID
+			}):
+				t.AppRoleGrants = append(t.AppRoleGrants, &AppRoleGrant{
+					ID: w.NewHex(16), Principal: sp.ID, Resource: target.ID, AppRole: p.ID, Created: w.Clock,
+				})
+			}
+		}
+		if len(scopes) == 0 {
+			continue
+		}
+		i := slices.IndexFunc(t.Grants, func(g *DelegatedGrant) bool {
+			return g.Client == sp.ID && g.Resource == target.ID && g.ConsentType == "AllPrincipals"
+		})
+		if i < 0 {
+			t.Grants = append(t.Grants, &DelegatedGrant{ID: w.NewHex(16), Client: sp.ID, ConsentType: "AllPrincipals", Resource: target.ID})
+			i = len(t.Grants) - 1
+		}
+		have := strings.Fields(t.Grants[i].Scope)
+		for _, s := range scopes {
+			if !slices.Contains(have, s) {
+				have = append(have, s)
+			}
+		}
+		t.Grants[i].Scope = strings.Join(have, " ")
+	}
+	return sp
 }

@@ -69,6 +69,18 @@ type Switches struct {
 	// HideRuleScopedConnectors makes Get-OutboundConnector without filters hide rule-scoped and test connectors, as
 	// documented; a live call returned them.
 	HideRuleScopedConnectors bool `json:"hide_rule_scoped_connectors,omitempty"`
+	// ExchangeRegion makes the front door of Exchange Online redirect (302) to a region: "nam12", or "nam12:446" to leak
+	// the inner port as the service has been seen to do. "" does not redirect.
+	ExchangeRegion string `json:"exchange_region,omitempty"`
+	// ExchangeReadLag is the number of seconds, by the world's clock, after which a write to a connector, rule, policy
+	// or the organization configuration becomes visible to reads.
+	ExchangeReadLag int `json:"exchange_read_lag,omitempty"`
+	// ResultSizeIgnored makes Exchange page through every result whatever ResultSize says, as one client claims;
+	// otherwise a cmdlet without it stops at 1000 with a warning, as documented.
+	ResultSizeIgnored bool `json:"result_size_ignored,omitempty"`
+	// CustomizationDelay is the number of seconds after Enable-OrganizationCustomization in which writes to policies
+	// still fail; 0 means 3600, a negative number none.
+	CustomizationDelay int `json:"customization_delay,omitempty"`
 	// HandMadeDeletedBySync makes the hosted sync delete hand-made users that are not in the directory.
 	HandMadeDeletedBySync bool `json:"hand_made_deleted_by_sync,omitempty"`
 	// FrequencyResetDays is the number of days after which a missing tech contact sets the frequency to Never
@@ -95,6 +107,26 @@ type Switches struct {
 	// LastSyncManualOnly makes last_successful_sync the time of the last manual run (R48, said of the console); otherwise
 	// scheduled runs move it too.
 	LastSyncManualOnly bool `json:"last_sync_manual_only,omitempty"`
+	// GraphLag is the number of reads for which a new application, service principal or grant is not found yet by
+	// Microsoft Graph; after them one read finds it, one more does not (another replica), and then all do. Counted in
+	// calls and not in time, so that runs repeat.
+	GraphLag int `json:"graph_lag,omitempty"`
+	// GrantLandsWith404 makes the first POST of a consent grant answer 404 Directory_ObjectNotFound although it was
+	// stored, as seen while principals replicate.
+	GrantLandsWith404 bool `json:"grant_lands_with_404,omitempty"`
+	// DeletedAppKeepsUniqueName makes a soft-deleted application go on holding its uniqueName: an upsert by that name is a
+	// conflict. Otherwise the name is free again.
+	DeletedAppKeepsUniqueName bool `json:"deleted_app_keeps_unique_name,omitempty"`
+	// RoleDuplicate409 makes a second role assignment of the same role and principal answer 409; otherwise 400.
+	RoleDuplicate409 bool `json:"role_duplicate_409,omitempty"`
+	// HiddenMembersEmpty makes the members of a group with hidden membership read as an empty list without
+	// Member.Read.Hidden; otherwise the call is refused with 403.
+	HiddenMembersEmpty bool `json:"hidden_members_empty,omitempty"`
+	// GraphThrottle is the budget of resource units per application and tenant in 10 seconds of real time; 0 does not
+	// throttle, a negative number takes the documented budget of the tenant's size.
+	GraphThrottle int `json:"graph_throttle,omitempty"`
+	// DeltaResetAt resets (410) every Graph delta token that began before this revision.
+	DeltaResetAt uint64 `json:"delta_reset_at,omitempty"`
 }
 
 // Zone is the DNS data of one apex: owner name (relative to the root, lower case, no trailing dot) → records.
@@ -105,6 +137,8 @@ type Zone struct {
 	A     map[string][]string   `json:"a,omitempty"`
 	// Meta holds the site verification codes that the web page of a host carries in META tags.
 	Meta map[string][]string `json:"meta,omitempty"`
+	// Failing makes the zone's servers answer SERVFAIL.
+	Failing bool `json:"failing,omitempty"`
 }
 
 // MXRecord is one mail exchanger.
