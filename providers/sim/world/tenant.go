@@ -73,6 +73,7 @@ type DirectoryUser struct {
 	MailboxKind string    `json:"mailbox_kind,omitempty"`
 	Created     time.Time `json:"created"`
 	Changed     uint64    `json:"changed,omitempty"` // World.Revision of the last change
+	Trail       *Trail    `json:"trail,omitempty"`   // what changed when, for delta; nil knows nothing
 }
 
 // Group is one /groups object and its Exchange recipient.
@@ -91,6 +92,7 @@ type Group struct {
 	HiddenMembership bool      `json:"hidden_membership,omitempty"`
 	Created          time.Time `json:"created"`
 	Changed          uint64    `json:"changed,omitempty"`
+	Trail            *Trail    `json:"trail,omitempty"`
 	// RemovedMembers are members that left, with the revision at which they did, for delta.
 	RemovedMembers map[string]uint64 `json:"removed_members,omitempty"`
 }
@@ -102,6 +104,7 @@ type Contact struct {
 	Mail           string   `json:"mail"`
 	ProxyAddresses []string `json:"proxy_addresses,omitempty"`
 	Changed        uint64   `json:"changed,omitempty"`
+	Trail          *Trail   `json:"trail,omitempty"`
 }
 
 // DeletedItem is a soft-deleted or permanently deleted directory object.
@@ -129,6 +132,12 @@ type Application struct {
 	Notes          string             `json:"notes,omitempty"`
 	Tags           []string           `json:"tags,omitempty"`
 	Created        time.Time          `json:"created"`
+	// IdentifierURIs are unique in the tenant, deleted applications included.
+	IdentifierURIs []string `json:"identifier_uris,omitempty"`
+	// CertificateNames are the display names of Certificates, by the base64 text.
+	CertificateNames map[string]string `json:"certificate_names,omitempty"`
+	// Owners are object ids of service principals: Application.ReadWrite.OwnedBy reaches what they own.
+	Owners []string `json:"owners,omitempty"`
 }
 
 // ResourceAccess is one entry of requiredResourceAccess: the permissions of one resource application.
@@ -159,6 +168,8 @@ type FederatedSubject struct {
 	Issuer    string   `json:"issuer"`
 	Subject   string   `json:"subject"`
 	Audiences []string `json:"audiences"`
+	// Description is free text.
+	Description string `json:"description,omitempty"`
 }
 
 // ServicePrincipal is one /servicePrincipals object. The principals of Microsoft Graph and of Office 365 Exchange
@@ -209,6 +220,10 @@ type Exchange struct {
 	Filter       map[string]any    `json:"connection_filter"`
 	Config       map[string]any    `json:"organization_config"`
 	DynamicLists []*DynamicList    `json:"dynamic_lists"`
+	// DomainTypes gives accepted domains (lower case) a DomainType other than Authoritative, such as InternalRelay.
+	DomainTypes map[string]string `json:"domain_types,omitempty"`
+	// CustomizedAt is when Enable-OrganizationCustomization ran; nil when it did not.
+	CustomizedAt *time.Time `json:"customized_at,omitempty"`
 }
 
 // ExchangeObject is a connector or a transport rule.
