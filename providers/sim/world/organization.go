@@ -22,6 +22,7 @@ type Organization struct {
 	State          string `json:"stateprov,omitempty"`
 	Country        string `json:"country,omitempty"`
 	Phone          string `json:"phone,omitempty"`
+	ExternalID     string `json:"external_id,omitempty"`
 	SendWelcome    bool   `json:"send_welcome_email,omitempty"`
 	UserCapping    bool   `json:"user_capping,omitempty"`
 	TechContact    string `json:"tech_contact,omitempty"`
