@@ -1,0 +1,206 @@
+package dirsync
+
+import (
+	"time"
+
+	"github.com/weir-project/weir/providers/directory"
+)
+
+// Action is what happens to one account.
+type Action string
+
+// The actions. A decision that does several things carries the gravest; Before and After say the rest.
+const (
+	Add     Action = "add"
+	Update  Action = "update"
+	Rename  Action = "rename"
+	Convert Action = "convert" // between user and functional account
+	Disable Action = "disable"
+	Enable  Action = "enable"
+	Delete  Action = "delete"
+)
+
+// The causes, kept apart everywhere.
+const (
+	CauseConfiguration = "configuration" // the files changed
+	CauseDirectory     = "directory"     // the directory changed under an unchanged policy
+	CauseDrift         = "drift"         // somebody changed a managed account
+)
+
+// Reason is one link of the chain that led to a decision.
+type Reason struct {
+	// Rule is "R32", or "" for Weir's own rules.
+	Rule string
+	Text string
+}
+
+// Decision is one change of one account.
+type Decision struct {
+	Action Action
+	// Address is the account's primary address today; for Add the wanted one.
+	Address  string
+	UID      int
+	ObjectID string
+	Kind     directory.Kind
+	// Before is the account as read, nil for Add; After as wanted, nil for Delete. Shared with the request: read only.
+	Before, After *directory.Account
+	// Owned are those of After's aliases that the directory asks for; the others are foreign and kept.
+	Owned   []string
+	Cause   string
+	Reasons []Reason
+	// Destructive decisions rest on complete reads and are confirmed directly before the call.
+	Destructive bool
+	// Loses are the addresses, sorted, that stop receiving through it.
+	Loses []string
+	// Created: Weir made the account, or makes it now.
+	Created bool
+	// Adopt: the account is not in state yet.
+	Adopt bool
+	// Exempt is "add" or "remove" when, under the hosted engine, the address must enter the vendor's exemption list
+	// before the call, or leave it after (R40).
+	Exempt string
+	// Needs are addresses whose decisions must be done first, because they give up an address that this one takes.
+	Needs []string
+	// Held says why the decision is not applied; "" when it is.
+	Held string
+	// GoneSince is the grace clock to remember; zero while the entry lives.
+	GoneSince time.Time
+}
+
+// Skip is an entry or account to which nothing happens although somebody might expect it.
+type Skip struct {
+	// Address is "" for an entry without one.
+	Address  string
+	ObjectID string
+	Kind     directory.Kind
+	Code     SkipCode
+	Reasons  []Reason
+}
+
+// Link adopts an account: from now on it stands for a directory object. Nothing is written to the vendor.
+type Link struct {
+	Address  string
+	UID      int
+	ObjectID string
+	Kind     directory.Kind
+	// Owned and Hash are to be remembered, as Known.Aliases and Known.Hash.
+	Owned   []string
+	Hash    string
+	Reasons []Reason
+	// Created, Converted and Disabled are taken over from an earlier record, if there was one.
+	Created, Converted, Disabled bool
+}
+
+// Clock is a grace clock to be started, or stopped (zero), in state. Nothing is written to the vendor.
+type Clock struct {
+	Address   string
+	GoneSince time.Time
+}
+
+// Wait is a change made but not visible yet.
+type Wait struct {
+	Address string
+	Until   time.Time
+	Text    string
+}
+
+// Undecided is an account that only a person can decide about.
+type Undecided struct {
+	Address  string
+	ObjectID string
+	Reasons  []Reason
+	// Blocks are the HCL blocks, of which one is to be pasted.
+	Blocks []string
+	// Error: with this engine the plan must not go on without a decision (R40).
+	Error bool
+}
+
+// Hold is a limit that was reached.
+type Hold struct {
+	// Limit is "removals", "conversions", "additions", "admins" or "protected".
+	Limit string
+	// Count is what the plan asks for, Used what the window already saw, Allowed the limit.
+	Count, Used, Allowed int
+	// Addresses are the accounts held, sorted.
+	Addresses []string
+	Text      string
+	// Paste is the HCL that lets it pass; "" when none does.
+	Paste string
+}
+
+// Stop is one address that is accepted today and refused tomorrow.
+type Stop struct{ Address, Why string }
+
+// Foreign lists aliases of a managed account that the directory does not know and Weir did not write.
+type Foreign struct {
+	Address string
+	Aliases []string
+}
+
+// Binding says what an address named by a protection stands for now.
+type Binding struct {
+	Source, Address string
+	UID             int
+	ObjectID        string
+}
+
+// Forecast counts billable seats: active accounts that are neither functional nor marked not billable.
+type Forecast struct{ Before, After int }
+
+// Result is what Decide found. All lists are sorted by address.
+type Result struct {
+	Decisions  []Decision
+	Skips      []Skip
+	SkipCounts map[string]int
+	// Links are adoptions that need no write.
+	Links     []Link
+	Clocks    []Clock
+	Waits     []Wait
+	Undecided []Undecided
+	// Unchanged is the number of managed accounts that are as they should be.
+	Unchanged int
+	// Destructive: some decision that is not held is.
+	Destructive bool
+	Held        []Hold
+	Notes       []string
+	Seats       Forecast
+	// OwnedActive is the base of the percentage: active accounts managed or adopted by this plan.
+	OwnedActive int
+	// Problems say why nothing destructive may be decided.
+	Problems []string
+	// StopsReceiving are all addresses that decisions not held take out of service.
+	StopsReceiving []Stop
+	// Strays are addresses of accounts without directory entry that nobody manages.
+	Strays []string
+	// Foreign are aliases kept on managed accounts.
+	Foreign []Foreign
+	// Unregistered are domains of the directory that Essentials does not know (R34, R36), sorted.
+	Unregistered []string
+	// Bindings are what the protections' addresses stand for.
+	Bindings []Binding
+	// Learned are records that state may bring up to date when it next writes.
+	Learned []Known
+	// Forget are records without account and entry.
+	Forget []string
+}
+
+// Group returns the decisions with that action, held ones included.
+func (r *Result) Group(action Action) []Decision {
+	var out []Decision
+	for i := range r.Decisions {
+		if r.Decisions[i].Action == action {
+			out = append(out, r.Decisions[i])
+		}
+	}
+	return out
+}
+
+// Find returns the decision about the account now at, or to be added at, the address; nil for none.
+func (r *Result) Find(address string) *Decision {
+	for i := range r.Decisions {
+		if r.Decisions[i].Address == address {
+			return &r.Decisions[i]
+		}
+	}
+	return nil
+}
