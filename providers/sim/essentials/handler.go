@@ -201,7 +201,9 @@ func isPartnerAdmin(userType string) bool {
 	return userType == "oem_partner_admin" || userType == "strategic_partner_admin" || userType == "channel_admin"
 }
 
-func isAdmin(userType string) bool { return isPartnerAdmin(userType) || userType == "organization_admin" }
+func isAdmin(userType string) bool {
+	return isPartnerAdmin(userType) || userType == "organization_admin"
+}
 
 // splitPath returns the unescaped segments after /api/v1 and the stack.
 func splitPath(r *http.Request) (segments []string, stack string, ok bool) {
