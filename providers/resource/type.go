@@ -102,6 +102,8 @@ type Change struct {
 	Paths []string
 	// Secrets resolves references and takes issued values.
 	Secrets Secrets
+	// Keep is given to Retire: the key ids, by attribute, of the issued secrets that must stay.
+	Keep map[string]string
 	// Now is the time of the change.
 	Now time.Time
 }
