@@ -117,6 +117,9 @@ type Object struct {
 	// Versions holds, for each write-only attribute, what stands for its value: the
 	// result of State.VersionOf, or the key id of a secret that a vendor issued.
 	Versions map[string]string
+	// Undelivered names the issued secrets, by attribute, whose value has not yet reached
+	// all that consume it; the next run issues a new one.
+	Undelivered []string
 	// Ownership is Created or Adopted.
 	Ownership Ownership
 	// PreventDestroy is the lifecycle setting last applied.
@@ -157,6 +160,12 @@ type Account struct {
 	Active bool
 	// Aliases are the further addresses last written, lower case, sorted.
 	Aliases []string
+	// Kind is the directory entry's kind when last seen; empty when not recorded.
+	Kind string
+	// Converted says that Weir made a functional account of a user, Disabled that it
+	// switched the account off: only what Weir did it undoes.
+	Converted bool
+	Disabled  bool
 	// GoneSince is when its directory object was first missing; zero while present.
 	GoneSince time.Time
 	// SettleUntil is the time until which an older value read back counts as "not

@@ -65,6 +65,7 @@ type objectV1 struct {
 	Values         json.RawMessage   `json:"values,omitempty"`
 	Sensitive      []string          `json:"sensitive,omitempty"`
 	Versions       map[string]string `json:"versions,omitempty"`
+	Undelivered    []string          `json:"undelivered,omitempty"`
 	Ownership      Ownership         `json:"ownership"`
 	PreventDestroy bool              `json:"prevent_destroy,omitempty"`
 	Dependencies   []string          `json:"dependencies,omitempty"`
@@ -85,6 +86,9 @@ type accountV1 struct {
 	Type        string    `json:"type,omitempty"`
 	Active      bool      `json:"active,omitempty"`
 	Aliases     []string  `json:"aliases,omitempty"`
+	Kind        string    `json:"kind,omitempty"`
+	Converted   bool      `json:"converted,omitempty"`
+	Disabled    bool      `json:"disabled,omitempty"`
 	GoneSince   time.Time `json:"gone_since,omitzero"`
 	SettleUntil time.Time `json:"settle_until,omitzero"`
 }
@@ -228,7 +232,7 @@ func storeObject(o *Object) (*objectV1, error) {
 	}
 	return &objectV1{
 		Address: o.Address, Type: o.Type, ID: o.ID, Provider: o.Provider,
-		Values: values, Sensitive: o.Sensitive, Versions: o.Versions,
+		Values: values, Sensitive: o.Sensitive, Versions: o.Versions, Undelivered: o.Undelivered,
 		Ownership: o.Ownership, PreventDestroy: o.PreventDestroy, Dependencies: o.Dependencies,
 		SettleUntil: o.SettleUntil, Previous: previous, Op: o.Op, Created: o.Created, Updated: o.Updated,
 	}, nil
@@ -406,7 +410,7 @@ func (v *objectV1) load() (*Object, error) {
 	}
 	return &Object{
 		Address: v.Address, Type: v.Type, ID: v.ID, Provider: v.Provider,
-		Values: values, Sensitive: v.Sensitive, Versions: v.Versions,
+		Values: values, Sensitive: v.Sensitive, Versions: v.Versions, Undelivered: v.Undelivered,
 		Ownership: v.Ownership, PreventDestroy: v.PreventDestroy, Dependencies: v.Dependencies,
 		SettleUntil: v.SettleUntil, Previous: previous, Op: v.Op, Created: v.Created, Updated: v.Updated,
 	}, nil

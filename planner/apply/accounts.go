@@ -1,0 +1,425 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/dirsync"
+	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/state"
+)
+
+// accountWorkers bounds the single-account writes in flight; the vendor's host budget bounds them again.
+const accountWorkers = 4
+
+// applyAccounts carries out the account decisions once, however often it is asked: before the first object that routes
+// mail, or at the end.
+func (r *run) applyAccounts(ctx context.Context) (err error) {
+	r.accounts.Do(func() { err = r.accountPhase(ctx) })
+	return err
+}
+
+func (r *run) accountPhase(ctx context.Context) error {
+	result := r.Part.Accounts
+	if result == nil {
+		return nil
+	}
+	r.mu.Lock()
+	policyFailed := r.failed[r.Part.AccountPolicy]
+	r.mu.Unlock()
+	if policyFailed {
+		for _, d := range result.Decisions {
+			r.skip(planner.AccountAddress(r.Part.AccountPolicy, d.Address), fmt.Sprintf("%s was not applied", r.Part.AccountPolicy))
+		}
+		return nil
+	}
+	if err := r.bookkeeping(ctx, result); err != nil {
+		return err
+	}
+	var adds []*dirsync.Decision
+	waves := map[bool][]*dirsync.Decision{}
+	for i := range result.Decisions {
+		d := &result.Decisions[i]
+		if !r.agreedAccount(d) {
+			continue
+		}
+		if r.Accounts == nil {
+			r.fail(r.accountAddress(d), string(d.Action), errors.New("the tenant has no connection to Essentials"))
+			continue
+		}
+		if d.Action == dirsync.Add && len(d.Needs) == 0 && d.Exempt == "" {
+			adds = append(adds, d)
+			continue
+		}
+		waves[len(d.Needs) > 0] = append(waves[len(d.Needs) > 0], d)
+	}
+	// What gives up an address comes before what takes it; new accounts come between, in bulk.
+	if err := r.each(ctx, waves[false]); err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(adds, max(1, r.batch())) {
+		if err := r.add(ctx, batch); err != nil {
+			return err
+		}
+	}
+	for _, d := range waves[true] {
+		if failed := r.neededFailed(d); failed != "" {
+			r.skip(r.accountAddress(d), fmt.Sprintf("%s still holds an address that it needs", failed))
+			continue
+		}
+		if err := r.each(ctx, []*dirsync.Decision{d}); err != nil {
+			return err
+		}
+	}
+	return r.settleAccounts(ctx)
+}
+
+// settleAccounts closes earlier operations in doubt about accounts: the complete read that this part rests on has
+// shown what became of them, and what they should have done was decided again.
+func (r *run) settleAccounts(ctx context.Context) error {
+	if r.Plan.Observed.Accounts == nil || !r.Plan.Observed.Accounts.Proof.Complete {
+		return nil
+	}
+	var outcomes []state.Outcome
+	r.mu.Lock()
+	for _, d := range r.State.Doubts() {
+		if d.Mail != "" && d.Time.Before(r.Plan.Observed.At) {
+			outcomes = append(outcomes, state.Outcome{Op: d.Op, Address: d.Address, Mail: d.Mail, Type: d.Type, Action: d.Action, Result: state.Done, Time: r.Now()})
+		}
+	}
+	r.mu.Unlock()
+	return r.record(ctx, outcomes...)
+}
+
+func (r *run) batch() int {
+	if r.Accounts == nil {
+		return 1
+	}
+	return r.Accounts.MaxBatch()
+}
+
+func (r *run) accountAddress(d *dirsync.Decision) string {
+	return planner.AccountAddress(r.Part.AccountPolicy, d.Address)
+}
+
+func (r *run) neededFailed(d *dirsync.Decision) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range d.Needs {
+		if r.failed[planner.AccountAddress(r.Part.AccountPolicy, n)] {
+			return n
+		}
+	}
+	return ""
+}
+
+func (r *run) agreedAccount(d *dirsync.Decision) bool {
+	address := r.accountAddress(d)
+	if d.Held != "" {
+		r.mu.Lock()
+		r.failed[address] = true
+		r.report.Held = append(r.report.Held, Item{address, d.Held})
+		r.mu.Unlock()
+		return false
+	}
+	item, ok := r.Reviewed.Items[address]
+	if ok && item.Digest == planner.DecisionItem(d).Digest {
+		return true
+	}
+	why := "it was not part of what was reviewed: " + planner.DecisionItem(d).Text
+	if ok {
+		why = "it changed since the review: reviewed as " + item.Text
+	}
+	r.mu.Lock()
+	r.failed[address] = true
+	r.report.NotReviewed = append(r.report.NotReviewed, Item{address, why})
+	r.mu.Unlock()
+	r.event(Event{Address: address, Kind: LeftOut, Text: "not reviewed: " + why})
+	return false
+}
+
+// bookkeeping records what needs no vendor call: adoptions, grace clocks, records brought up to date and forgotten.
+func (r *run) bookkeeping(ctx context.Context, result *dirsync.Result) error {
+	policy := r.Part.AccountPolicy
+	var outcomes []state.Outcome
+	put := func(action string, a *state.Account) {
+		outcomes = append(outcomes, state.Outcome{
+			Op: r.Operation(), Address: policy, Mail: a.Address, Type: "account", Action: action, Result: state.Done, Account: a, Time: r.Now(),
+		})
+	}
+	for _, l := range result.Links {
+		a := &state.Account{
+			Address: l.Address, UID: l.UID, ObjectID: l.ObjectID, Policy: policy, Hash: l.Hash, Ownership: state.Adopted, Aliases: l.Owned,
+			Kind: string(l.Kind), Converted: l.Converted, Disabled: l.Disabled,
+		}
+		if l.Created {
+			a.Ownership = state.Created
+		}
+		put("adopt", a)
+	}
+	for _, c := range result.Clocks {
+		if old := r.State.Accounts.Get(c.Address); old != nil {
+			a := *old
+			a.GoneSince = c.GoneSince
+			put("clock", &a)
+		}
+	}
+	for _, address := range result.Forget {
+		outcomes = append(outcomes, state.Outcome{
+			Op: r.Operation(), Address: policy, Mail: address, Type: "account", Action: "forget", Result: state.Done, Deleted: true, Time: r.Now(),
+		})
+	}
+	if len(outcomes) == 0 {
+		return nil
+	}
+	if err := r.record(ctx, outcomes...); err != nil {
+		return err
+	}
+	if len(result.Links) > 0 {
+		r.mu.Lock()
+		r.report.Applied["adopt"] += len(result.Links)
+		r.mu.Unlock()
+		r.event(Event{Address: policy, Kind: Finished, Action: "adopt", Count: len(result.Links)})
+	}
+	return nil
+}
+
+// add creates one batch. Its intents are durable first; what the answer names neither as made nor as refused is in
+// doubt, and one read settles it.
+func (r *run) add(ctx context.Context, batch []*dirsync.Decision) error {
+	if err := context.Cause(ctx); err != nil {
+		for _, d := range batch {
+			r.skip(r.accountAddress(d), "the run was stopped before it began")
+		}
+		return nil
+	}
+	began := r.Now()
+	intents := make([]state.Intent, len(batch))
+	accounts := make([]*directory.Account, len(batch))
+	for i, d := range batch {
+		intents[i] = r.accountIntent(d)
+		accounts[i] = d.After
+	}
+	r.event(Event{Address: r.Part.AccountPolicy, Kind: Started, Action: string(dirsync.Add), Count: len(batch)})
+	if err := r.intend(ctx, intents...); err != nil {
+		return stopped(err)
+	}
+	results := r.Accounts.Add(ctx, accounts)
+	outcomes := make([]state.Outcome, 0, len(batch))
+	made := 0
+	for i, d := range batch {
+		result := results[i]
+		if errors.Is(result.Err, resource.ErrAmbiguous) {
+			result = r.settleAdd(ctx, d, result)
+		}
+		o := state.Outcome{Op: intents[i].Op, Address: r.Part.AccountPolicy, Mail: d.Address, Type: "account", Action: string(d.Action), Time: r.Now()}
+		switch {
+		case result.Err == nil:
+			o.Result, o.Account = state.Done, r.accountState(d, result.Account)
+			made++
+		case errors.Is(result.Err, resource.ErrAmbiguous):
+			o.Result, o.Error = state.Unknown, result.Err.Error()
+			r.fail(r.accountAddress(d), string(d.Action), result.Err)
+		default:
+			o.Result, o.Error = state.Failed, result.Err.Error()
+			r.fail(r.accountAddress(d), string(d.Action), result.Err)
+		}
+		outcomes = append(outcomes, o)
+	}
+	if err := r.record(ctx, outcomes...); err != nil {
+		return stopped(err)
+	}
+	r.mu.Lock()
+	r.report.Applied[string(dirsync.Add)] += made
+	r.mu.Unlock()
+	r.event(Event{Address: r.Part.AccountPolicy, Kind: Finished, Action: string(dirsync.Add), Count: made, Elapsed: r.Now().Sub(began)})
+	return nil
+}
+
+// settleAdd finds out what became of an account whose creation got no answer.
+func (r *run) settleAdd(ctx context.Context, d *dirsync.Decision, lost directory.AccountResult) directory.AccountResult {
+	account, err := r.Accounts.Get(context.WithoutCancel(ctx), d.Address)
+	switch {
+	case err == nil && account.Address == d.After.Address:
+		return directory.AccountResult{Account: account}
+	case errors.Is(err, resource.ErrAbsent):
+		return directory.AccountResult{Err: fmt.Errorf("the answer was lost and the account was not made; apply again: %v", lost.Err)}
+	}
+	return lost
+}
+
+// each carries out decisions one account at a time, a few at once.
+func (r *run) each(ctx context.Context, decisions []*dirsync.Decision) error {
+	group := errgroup.Group{}
+	group.SetLimit(accountWorkers)
+	for _, d := range decisions {
+		group.Go(func() error {
+			address := r.accountAddress(d)
+			if err := context.Cause(ctx); err != nil {
+				r.skip(address, "the run was stopped before it began")
+				return nil
+			}
+			began := r.Now()
+			r.event(Event{Address: address, Kind: Started, Action: string(d.Action)})
+			err := r.one(ctx, d)
+			var fatal *stopError
+			if errors.As(err, &fatal) {
+				return fatal.err
+			}
+			if err != nil {
+				r.fail(address, string(d.Action), err)
+				return nil
+			}
+			r.applied(address, string(d.Action), began)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// one carries out one decision. Something destructive is first confirmed: the account and its directory source are
+// read once more, and what changed since the plan is left alone.
+func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
+	if d.Destructive {
+		if err := r.confirm(ctx, d); err != nil {
+			return err
+		}
+	}
+	intent := r.accountIntent(d)
+	outcome := state.Outcome{Op: intent.Op, Address: r.Part.AccountPolicy, Mail: d.Address, Type: "account", Action: string(d.Action), Result: state.Done}
+	if d.Action == dirsync.Delete || d.Action == dirsync.Add || d.Action == dirsync.Rename {
+		if err := r.intend(ctx, intent); err != nil {
+			return err
+		}
+	}
+	var account *directory.Account
+	var err error
+	switch d.Action {
+	case dirsync.Delete:
+		err = r.Accounts.Delete(ctx, d.Address)
+	case dirsync.Add:
+		result := r.Accounts.Add(ctx, []*directory.Account{d.After})[0]
+		if errors.Is(result.Err, resource.ErrAmbiguous) {
+			result = r.settleAdd(ctx, d, result)
+		}
+		account, err = result.Account, result.Err
+	default:
+		account, err = r.Accounts.Update(ctx, d.Before, d.After)
+	}
+	outcome.Time = r.Now()
+	if err != nil {
+		outcome.Result, outcome.Error = state.Failed, err.Error()
+		if errors.Is(err, resource.ErrAmbiguous) {
+			outcome.Result = state.Unknown
+		}
+		return errors.Join(err, r.record(ctx, outcome))
+	}
+	outcome.Removals = r.removals(d, intent.Op)
+	if d.Action == dirsync.Delete {
+		outcome.Deleted = true
+	} else {
+		outcome.Account = r.accountState(d, account)
+	}
+	return r.record(ctx, outcome)
+}
+
+func (r *run) confirm(ctx context.Context, d *dirsync.Decision) error {
+	account, err := r.Accounts.Get(ctx, d.Address)
+	switch {
+	case errors.Is(err, resource.ErrAbsent) && d.Action == dirsync.Delete:
+		return nil
+	case err != nil:
+		return fmt.Errorf("read again before something is taken away: %w", err)
+	case d.Before != nil && dirsync.Hash(account) != dirsync.Hash(d.Before):
+		return errors.New("the account changed since the plan was made; it is left alone, plan again")
+	}
+	if d.ObjectID == "" || r.Confirm == nil {
+		return nil
+	}
+	entry, present, err := r.Confirm(ctx, d.ObjectID)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the directory entry could not be read again: %w", err)
+	case present && d.After == nil && d.Kind == "":
+		return errors.New("its directory entry is back; it is left alone, plan again")
+	case present && !d.GoneSince.IsZero():
+		return errors.New("its directory entry is back; it is left alone, plan again")
+	case present && d.Action == dirsync.Disable && entry != nil && entry.Enabled && d.GoneSince.IsZero() && !entry.Kind.IsGroup() && entry.Kind == directory.User:
+		return errors.New("its sign-in is enabled again; it is left alone, plan again")
+	}
+	return nil
+}
+
+func (r *run) accountIntent(d *dirsync.Decision) state.Intent {
+	return state.Intent{
+		Op: r.Operation(), Address: r.Part.AccountPolicy, Mail: d.Address, Type: "account", Action: string(d.Action), NaturalKey: d.Address,
+		Digest: planner.DecisionItem(d).Digest, Time: r.Now(),
+	}
+}
+
+// accountState is what state keeps of an account after a decision about it.
+func (r *run) accountState(d *dirsync.Decision, made *directory.Account) *state.Account {
+	a := &state.Account{
+		Address: d.After.Address, UID: d.UID, ObjectID: d.ObjectID, Policy: r.Part.AccountPolicy, Hash: dirsync.Hash(d.After),
+		Ownership: state.Adopted, Type: string(d.After.Type), Active: d.After.Active, Aliases: d.Owned, Kind: string(d.Kind), GoneSince: d.GoneSince,
+	}
+	if d.Created {
+		a.Ownership = state.Created
+	}
+	if made != nil && made.UID != 0 {
+		a.UID = made.UID
+	}
+	r.mu.Lock()
+	old := r.State.Accounts.Get(d.Address)
+	r.mu.Unlock()
+	if old != nil {
+		a.Converted, a.Disabled = old.Converted, old.Disabled
+		if a.Kind == "" {
+			a.Kind = old.Kind
+		}
+	}
+	if d.Before != nil {
+		switch {
+		case d.After.Type == directory.FunctionalAccount && d.Before.Type != directory.FunctionalAccount:
+			a.Converted = true
+		case d.After.Type != directory.FunctionalAccount:
+			a.Converted = false
+		}
+		switch {
+		case !d.After.Active && d.Before.Active:
+			a.Disabled = true
+		case d.After.Active:
+			a.Disabled = false
+		}
+	}
+	return a
+}
+
+func (r *run) removals(d *dirsync.Decision, op string) []state.Removal {
+	kind := state.RemovalAlias
+	switch d.Action {
+	case dirsync.Delete:
+		kind = state.RemovalDelete
+	case dirsync.Disable:
+		kind = state.RemovalDisable
+	}
+	var out []state.Removal
+	for _, mail := range d.Loses {
+		out = append(out, state.Removal{Mail: mail, Kind: kind, Op: op, Time: r.Now()})
+	}
+	return out
+}
+
+func stopped(err error) error {
+	var fatal *stopError
+	if errors.As(err, &fatal) {
+		return fatal.err
+	}
+	return err
+}

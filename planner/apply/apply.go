@@ -1,0 +1,373 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/weir-project/weir/config"
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/state"
+)
+
+// Journal is where intents and outcomes are made durable. Both are durable on return.
+type Journal interface {
+	Intend(ctx context.Context, intents []state.Intent) error
+	Record(ctx context.Context, outcomes []state.Outcome) error
+	Note(ctx context.Context, note state.Note) error
+}
+
+// Secrets are the values of one run: referenced ones are resolved, issued ones live here until the run ends.
+type Secrets interface {
+	resource.Secrets
+	// Issued returns the key ids of the secrets that the object at address issued in this run, by attribute.
+	Issued(address string) map[string]string
+}
+
+// Request is one tenant's part and everything needed to carry it out.
+type Request struct {
+	// Part was decided from Plan under the lease.
+	Part *planner.Part
+	Plan planner.Request
+	// Reviewed is what was agreed to. Items that differ from it are left alone.
+	Reviewed planner.Reviewed
+	// Conn reaches the vendors; Accounts writes derived accounts (nil when the tenant has none).
+	Conn     *resource.Conn
+	Accounts directory.AccountWriter
+	// Confirm reads the directory source of an account again, directly before something destructive is done to it:
+	// present says whether the object still exists. nil when the directory was not read.
+	Confirm func(ctx context.Context, objectID string) (entry *directory.Entry, present bool, err error)
+	Secrets Secrets
+	Journal Journal
+	// State is the working copy that outcomes are merged into.
+	State *state.State
+	// Provider gives the address of the provider block that serves a type, for state.
+	Provider func(t *resource.Type) string
+	// Emit receives events, in order, from one goroutine at a time. nil drops them.
+	Emit func(Event)
+	// Operation makes operation ids; Now is the clock.
+	Operation func() string
+	Now       func() time.Time
+	// Parallel bounds the declared objects changed at once; 0 means 4.
+	Parallel int
+}
+
+// Event is one step of an apply, for progress displays and machine logs.
+type Event struct {
+	Time    time.Time
+	Tenant  string
+	Address string
+	Kind    EventKind
+	Action  string
+	Elapsed time.Duration
+	// Text is a sentence: what failed and why, or why something is left alone. Never a secret.
+	Text string
+	// Count is the number of accounts that one event stands for; 0 for a declared object.
+	Count int
+}
+
+// EventKind is the kind of an Event.
+type EventKind string
+
+// The kinds of events.
+const (
+	Started  EventKind = "apply_start"
+	Finished EventKind = "apply_complete"
+	Failed   EventKind = "apply_errored"
+	LeftOut  EventKind = "apply_skipped"
+)
+
+// Report is what an apply did. Applied counts successful items; the rest are named with their reason.
+type Report struct {
+	Applied map[string]int // by action word
+	// AlreadySo counts reviewed items that needed nothing any more.
+	AlreadySo   int
+	Failed      []Item
+	NotReviewed []Item
+	// Skipped items depend on something that failed or was held.
+	Skipped []Item
+	// Held items are held by guards.
+	Held []Item
+	// Changed says that a destructive item's facts changed since the review, so that nothing was applied.
+	Changed []Item
+}
+
+// Item names one object or account and why it is listed.
+type Item struct {
+	Address string
+	Text    string
+}
+
+// Complete reports whether everything that was to be applied was.
+func (r *Report) Complete() bool {
+	return len(r.Failed) == 0 && len(r.Skipped) == 0 && len(r.NotReviewed) == 0
+}
+
+// Total is the number of items applied.
+func (r *Report) Total() int {
+	n := 0
+	for _, c := range r.Applied {
+		n += c
+	}
+	return n
+}
+
+// run is the working state of one Run.
+type run struct {
+	Request
+	// objects plans instances again with the values known by then; it is not safe for concurrent use.
+	objects   *planner.Objects
+	planMu    sync.Mutex
+	part      map[string]*planner.Change
+	mu        sync.Mutex // guards report, State and failed
+	report    *Report
+	failed    map[string]bool
+	succeeded map[string]bool
+	serial    map[string]*sync.Mutex
+	accounts  sync.Once
+}
+
+// Run applies the part. It goes on with what does not depend on a failure; the error is non-nil only when the run had
+// to stop altogether: the journal refused, or ctx ended. The report is complete in either case.
+func Run(ctx context.Context, req Request) (*Report, error) {
+	r := &run{
+		Request: req, report: &Report{Applied: map[string]int{}}, failed: map[string]bool{}, succeeded: map[string]bool{},
+		part: map[string]*planner.Change{}, serial: map[string]*sync.Mutex{},
+	}
+	if r.Parallel == 0 {
+		r.Parallel = 4
+	}
+	if r.Emit == nil {
+		r.Emit = func(Event) {}
+	}
+	for _, c := range req.Part.Changes {
+		r.part[c.Address] = c
+		r.serial[c.Type] = &sync.Mutex{}
+	}
+	fresh := req.Part.Review()
+	for address, item := range req.Reviewed.Items {
+		now, still := fresh.Items[address]
+		switch {
+		case !still && item.Destructive && r.present(address):
+			r.report.Changed = append(r.report.Changed, Item{address, "was to be changed destructively and now would not be: " + item.Text})
+		case !still:
+			r.report.AlreadySo++
+		case now.Digest != item.Digest && (now.Destructive || item.Destructive):
+			r.report.Changed = append(r.report.Changed, Item{address, "reviewed as " + item.Text + ", now " + now.Text + " with other facts"})
+		}
+	}
+	slices.SortFunc(r.report.Changed, func(a, b Item) int { return compare(a.Address, b.Address) })
+	if len(r.report.Changed) > 0 {
+		return r.report, nil
+	}
+
+	if req.Plan.Frame != nil && !req.Plan.Destroy {
+		if err := r.walk(ctx); err != nil {
+			return r.finish(), err
+		}
+	}
+	if err := r.applyAccounts(ctx); err != nil {
+		return r.finish(), err
+	}
+	if err := r.takeDown(ctx); err != nil {
+		return r.finish(), err
+	}
+	if err := r.deliver(ctx); err != nil {
+		return r.finish(), err
+	}
+	return r.finish(), context.Cause(ctx)
+}
+
+// present reports whether a reviewed address still exists in the fresh decision in any form that could matter: an
+// object in state, or a live account. An object that is gone altogether was taken down by somebody else: already so.
+func (r *run) present(address string) bool {
+	return r.State.Objects[address] != nil && r.part[address] != nil
+}
+
+func (r *run) finish() *Report {
+	for _, list := range [][]Item{r.report.Failed, r.report.NotReviewed, r.report.Skipped, r.report.Held} {
+		slices.SortFunc(list, func(a, b Item) int { return compare(a.Address, b.Address) })
+	}
+	return r.report
+}
+
+// walk evaluates the blocks again, in order, and applies each as its values become known.
+func (r *run) walk(ctx context.Context) error {
+	r.objects = planner.NewObjects(&r.Plan)
+	var stop error
+	evaluation, _ := r.Plan.Frame.Evaluate(ctx, config.EvalRequest{
+		Tenant: r.Plan.Selected, Data: r.Plan.Data, Known: r.Plan.Known, Parallel: r.Parallel,
+		Visit: func(ctx context.Context, inst *config.Instance) (cty.Value, hcl.Diagnostics) {
+			if slices.Contains(inst.Type.After, "sync_policy") && inst.Type.Provider == "microsoft" {
+				// Accounts exist before mail is routed through the gateway.
+				if err := r.applyAccounts(ctx); err != nil {
+					return cty.UnknownVal(inst.Type.Object()), failure(inst, err)
+				}
+			}
+			v, err := r.object(ctx, inst)
+			if err != nil {
+				var fatal *stopError
+				if errors.As(err, &fatal) {
+					r.mu.Lock()
+					stop = fatal.err
+					r.mu.Unlock()
+				}
+				return v, failure(inst, err)
+			}
+			return v, nil
+		},
+	})
+	if stop != nil {
+		return stop
+	}
+	for address, because := range evaluation.Skipped {
+		if c := r.part[address]; c != nil && c.Applies() {
+			r.skip(address, fmt.Sprintf("not applied, because %s was not", because))
+		}
+	}
+	if r.Plan.Selected == nil && len(evaluation.Outputs) > 0 {
+		return r.recordOutputs(ctx, evaluation)
+	}
+	return nil
+}
+
+// recordOutputs merges the root outputs whose values are known.
+func (r *run) recordOutputs(ctx context.Context, evaluation *config.Evaluation) error {
+	note := state.Note{Text: "outputs", Outputs: map[string]state.Output{}, Time: r.Now()}
+	for name, o := range evaluation.Outputs {
+		v, _ := o.Value.UnmarkDeep()
+		if v.IsWhollyKnown() {
+			note.Outputs[name] = state.Output{Value: planner.Stored(v), Sensitive: o.Sensitive}
+		}
+	}
+	for name := range r.State.Outputs {
+		if _, declared := evaluation.Outputs[name]; !declared {
+			note.Outputs[name] = state.Output{Value: cty.NilVal}
+		}
+	}
+	if err := r.Journal.Note(ctx, note); err != nil {
+		return err
+	}
+	return r.State.Apply(state.Entry{Note: &note})
+}
+
+// stopError ends the whole run: the journal or the lease is gone.
+type stopError struct{ err error }
+
+func (e *stopError) Error() string { return e.err.Error() }
+func (e *stopError) Unwrap() error { return e.err }
+
+func failure(inst *config.Instance, err error) hcl.Diagnostics {
+	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Not applied", Detail: inst.Address.String() + ": " + err.Error()}}
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func (r *run) event(e Event) {
+	e.Time, e.Tenant = r.Now(), r.Part.Tenant.Key
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Emit(e)
+}
+
+func (r *run) fail(address, action string, err error) {
+	r.mu.Lock()
+	r.failed[address] = true
+	r.report.Failed = append(r.report.Failed, Item{address, err.Error()})
+	r.mu.Unlock()
+	r.event(Event{Address: address, Kind: Failed, Action: action, Text: err.Error()})
+}
+
+func (r *run) skip(address, why string) {
+	r.mu.Lock()
+	r.failed[address] = true
+	r.report.Skipped = append(r.report.Skipped, Item{address, why})
+	r.mu.Unlock()
+	r.event(Event{Address: address, Kind: LeftOut, Text: why})
+}
+
+func (r *run) applied(address, action string, began time.Time) {
+	r.mu.Lock()
+	r.succeeded[address] = true
+	r.report.Applied[action]++
+	r.mu.Unlock()
+	r.event(Event{Address: address, Kind: Finished, Action: action, Elapsed: r.Now().Sub(began)})
+}
+
+// agreed reports whether the item may be applied; if not, it has been listed.
+func (r *run) agreed(c *planner.Change) bool {
+	switch {
+	case c.Held != "":
+		r.mu.Lock()
+		r.failed[c.Address] = true
+		r.report.Held = append(r.report.Held, Item{c.Address, c.Held})
+		r.mu.Unlock()
+		return false
+	case c.Skipped != "":
+		r.skip(c.Address, "waits for "+c.Skipped)
+		return false
+	}
+	item, ok := r.Reviewed.Items[c.Address]
+	if ok && item.Digest == c.Item().Digest {
+		return true
+	}
+	why := "it was not part of what was reviewed: " + c.Item().Text
+	if ok {
+		why = "it changed since the review: reviewed as " + item.Text
+	}
+	r.mu.Lock()
+	r.failed[c.Address] = true
+	r.report.NotReviewed = append(r.report.NotReviewed, Item{c.Address, why})
+	r.mu.Unlock()
+	r.event(Event{Address: c.Address, Kind: LeftOut, Text: "not reviewed: " + why})
+	return false
+}
+
+// intend makes an intent durable. Its failure stops the run: nothing may be begun that is not written down.
+func (r *run) intend(ctx context.Context, intents ...state.Intent) error {
+	if err := r.Journal.Intend(ctx, intents); err != nil {
+		return &stopError{fmt.Errorf("the journal did not take an intent, so nothing more is begun: %w", err)}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range intents {
+		if err := r.State.Apply(state.Entry{Intent: &intents[i]}); err != nil {
+			return &stopError{err}
+		}
+	}
+	return nil
+}
+
+// record makes outcomes durable, on a context that an interrupt does not cancel: what happened must be remembered.
+func (r *run) record(ctx context.Context, outcomes ...state.Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	if err := r.Journal.Record(context.WithoutCancel(ctx), outcomes); err != nil {
+		return &stopError{fmt.Errorf("the journal did not take an outcome; the next run will find out what happened: %w", err)}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range outcomes {
+		if err := r.State.Apply(state.Entry{Outcome: &outcomes[i]}); err != nil {
+			return &stopError{err}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/state"
+)
+
+// takeDown deletes and releases what no block claims any more, in the plan's order: dependants first.
+func (r *run) takeDown(ctx context.Context) error {
+	for _, c := range r.Part.Changes {
+		if c.Action != planner.Delete && c.Action != planner.Release {
+			continue
+		}
+		if !r.agreed(c) {
+			continue
+		}
+		if err := context.Cause(ctx); err != nil {
+			r.skip(c.Address, "the run was stopped before it began")
+			continue
+		}
+		if blocked := r.dependantLeft(c); blocked != "" {
+			r.skip(c.Address, fmt.Sprintf("%s depends on it and is still there", blocked))
+			continue
+		}
+		began := r.Now()
+		r.event(Event{Address: c.Address, Kind: Started, Action: c.Action.Word()})
+		err := r.takeDownOne(ctx, c)
+		var fatal *stopError
+		if errors.As(err, &fatal) {
+			return fatal.err
+		}
+		if err != nil {
+			r.fail(c.Address, c.Action.Word(), err)
+			continue
+		}
+		r.applied(c.Address, c.Action.Word(), began)
+	}
+	return nil
+}
+
+func (r *run) takeDownOne(ctx context.Context, c *planner.Change) error {
+	t := r.Plan.Registry.Type(c.Type)
+	if c.Action == planner.Delete {
+		request := &resource.Change{
+			Address: c.Address, Operation: r.Operation(), ID: c.ID, Prior: orNull(c.Before, t), Planned: cty.NullVal(t.Object()),
+			Secrets: r.Secrets, Now: r.Now(),
+		}
+		if err := r.remove(ctx, t, c, request); err != nil {
+			return err
+		}
+	} else if err := r.record(ctx, state.Outcome{
+		Op: r.Operation(), Address: c.Address, Type: c.Type, Action: c.Action.Word(), Result: state.Done, Deleted: true, Time: r.Now(),
+	}); err != nil {
+		return err
+	}
+	if c.Type == "tenant" || c.Type == "sync_policy" {
+		if err := r.forgetAccounts(ctx, c); err != nil {
+			return err
+		}
+	}
+	return r.settle(ctx, c.Address)
+}
+
+// remove deletes one object: it is read again first, and left alone when it is no longer what was reviewed.
+func (r *run) remove(ctx context.Context, t *resource.Type, c *planner.Change, request *resource.Change) error {
+	if t.Project == nil {
+		live, err := t.Read(ctx, r.Conn, c.ID)
+		switch {
+		case errors.Is(err, resource.ErrAbsent):
+			return r.record(ctx, state.Outcome{Op: request.Operation, Address: c.Address, Type: t.Name, Action: "delete", Result: state.Done, Deleted: true, Time: r.Now()})
+		case err != nil:
+			return fmt.Errorf("read again before deletion: %w", err)
+		}
+		if paths := resource.Differences(t.Attributes, known(t, c.Before), live.Value); len(paths) > 0 {
+			return fmt.Errorf("%v changed since the plan was made; it is left alone, plan again", paths)
+		}
+		request.Prior = live.Value
+	}
+	if err := r.intend(ctx, r.intent(t, c, request, "delete")); err != nil {
+		return err
+	}
+	err := t.Delete(ctx, r.Conn, request)
+	if errors.Is(err, resource.ErrAbsent) {
+		err = nil
+	}
+	if err != nil {
+		return r.concluded(ctx, t, c, request, err)
+	}
+	outcome := state.Outcome{Op: request.Operation, Address: c.Address, Type: t.Name, Action: "delete", Result: state.Done, Time: r.Now()}
+	if r.stateObject(c.Address) != nil && c.Action != planner.CreateDelete {
+		outcome.Deleted = true
+	}
+	return r.record(ctx, outcome)
+}
+
+// known is the value that deletion compares with the object read again; stored forms of another type compare nothing.
+func known(t *resource.Type, before cty.Value) cty.Value {
+	if before == cty.NilVal || !before.Type().Equals(t.Object()) {
+		return cty.NullVal(t.Object())
+	}
+	return before
+}
+
+// dependantLeft names an object that depends on c and was to go before it, but did not.
+func (r *run) dependantLeft(c *planner.Change) string {
+	if c.Action != planner.Delete {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, other := range r.Part.Changes {
+		if other.Address != c.Address && r.failed[other.Address] && slices.Contains(other.Dependencies, c.Address) {
+			return other.Address
+		}
+	}
+	return ""
+}
+
+// forgetAccounts takes the derived accounts out of state when their organization or their policy is gone from it.
+func (r *run) forgetAccounts(ctx context.Context, c *planner.Change) error {
+	var outcomes []state.Outcome
+	r.mu.Lock()
+	for a := range r.State.Accounts.All() {
+		if c.Type == "sync_policy" && a.Policy != c.Address {
+			continue
+		}
+		outcomes = append(outcomes, state.Outcome{
+			Op: r.Operation(), Address: a.Policy, Mail: a.Address, Type: "account", Action: "release", Result: state.Done, Deleted: true, Time: r.Now(),
+		})
+	}
+	r.mu.Unlock()
+	return r.record(ctx, outcomes...)
+}
+
+// deliver finishes objects that issued a secret: once every consumer has it, what it replaced is removed and the
+// secret counts as delivered. Otherwise it stays undelivered, and the next run issues another.
+func (r *run) deliver(ctx context.Context) error {
+	for _, address := range r.State.Addresses() {
+		obj := r.stateObject(address)
+		if len(obj.Undelivered) == 0 || !r.succeeded[address] || r.consumerFailed(address) {
+			continue
+		}
+		c, t := r.part[address], r.Plan.Registry.Type(obj.Type)
+		if c == nil || t == nil {
+			continue
+		}
+		if t.Retire != nil {
+			request := &resource.Change{
+				Address: address, Operation: r.Operation(), ID: resource.ObjectID(obj.ID), Prior: orNull(c.Before, t), Planned: c.Wanted,
+				Secrets: r.Secrets, Now: r.Now(), Keep: obj.Versions,
+			}
+			if err := t.Retire(ctx, r.Conn, request); err != nil {
+				r.fail(address, "retire", fmt.Errorf("what the new secret replaced could not be removed; the next run tries again: %w", err))
+				continue
+			}
+		}
+		done := *obj
+		done.Undelivered = nil
+		if err := r.record(ctx, state.Outcome{Op: r.Operation(), Address: address, Type: obj.Type, Action: "deliver", Result: state.Done, Object: &done, Time: r.Now()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) consumerFailed(address string) bool {
+	for _, c := range r.Part.Changes {
+		if slices.Contains(c.Dependencies, address) && r.failed[c.Address] {
+			return true
+		}
+	}
+	return false
+}

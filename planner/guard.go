@@ -1,0 +1,254 @@
+package planner
+
+import (
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/weir-project/weir/planner/dirsync"
+	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/resource"
+)
+
+// guard lets each type judge its changes, holds replacements and deletions of protected objects, and holds everything
+// destructive while something that it rests on could not be read.
+func (p *Part) guard(req *Request) {
+	addresses := p.addressCounter(req)
+	for _, c := range p.Changes {
+		if c.Held != "" || c.Action == NoOp || c.Action == Unknown || c.Action == Release {
+			continue
+		}
+		t := req.Registry.Type(c.Type)
+		if (c.Action == DeleteCreate || c.Action == CreateDelete) && c.PreventDestroy {
+			p.hold(c, "prevent_destroy", "prevent_destroy forbids to replace it", fmt.Sprintf("# in %s, only if the object may go:\nlifecycle {\n  prevent_destroy = false\n}", c.Address))
+			continue
+		}
+		if t == nil || t.Guard == nil {
+			continue
+		}
+		action := c.Action.Word()
+		if c.Action == Adopt {
+			action = "update"
+		}
+		reasons := t.Guard(&resource.GuardRequest{
+			Action: action, Planned: orNull(c.After, t), Live: orNull(c.Before, t), Tenant: req.Tenant,
+			Mail: req.Observed.Mail, AddressesIn: addresses, Created: c.Created,
+		})
+		for _, reason := range reasons {
+			p.hold(c, c.Type, reason, "")
+		}
+	}
+	if p.Accounts != nil {
+		for _, h := range p.Accounts.Held {
+			p.Guards = append(p.Guards, Guard{Name: h.Limit, Addresses: h.Addresses, Text: h.Text, Cure: h.Paste})
+		}
+	}
+}
+
+func (p *Part) hold(c *Change, name, text, cure string) {
+	c.Held = text
+	p.Guards = append(p.Guards, Guard{Name: name, Addresses: []string{c.Address}, Text: c.Address + ": " + text, Cure: cure})
+}
+
+// addressCounter counts, per domain, the account addresses that the plan leaves in place.
+func (p *Part) addressCounter(req *Request) func(string) int {
+	if req.Observed.Accounts == nil || !req.Observed.Accounts.Proof.Complete {
+		return func(string) int { return -1 }
+	}
+	leaving := map[string]bool{}
+	for _, c := range p.Changes {
+		if c.Action == Delete && c.Type == "account" && c.Held == "" {
+			leaving[directory.Fold(text(c.Before, "email"))] = true
+		}
+		if c.Action == Delete && c.Type == "tenant" && c.Held == "" {
+			// The accounts of an organization that goes do not keep its domains.
+			return func(string) int { return 0 }
+		}
+	}
+	if p.Accounts != nil {
+		for _, d := range p.Accounts.Decisions {
+			if d.Action == dirsync.Delete && d.Held == "" {
+				leaving[d.Address] = true
+			}
+		}
+	}
+	count := map[string]int{}
+	for _, a := range req.Observed.Accounts.Accounts {
+		if leaving[a.Address] {
+			continue
+		}
+		count[directory.DomainOf(a.Address)]++
+		for _, alias := range a.Aliases {
+			count[directory.DomainOf(alias)]++
+		}
+	}
+	return func(domain string) int { return count[strings.ToLower(domain)] }
+}
+
+func text(v cty.Value, path string) string {
+	if v == cty.NilVal {
+		return ""
+	}
+	s := resource.Get(v, path)
+	if s == cty.NilVal || s.IsNull() || !s.IsKnown() || s.Type() != cty.String {
+		return ""
+	}
+	return s.AsString()
+}
+
+// selectItems applies targets and excludes. A target keeps the object and what it depends on; an exclusion drops the
+// object and what depends on it. Nothing else is touched.
+func selectItems(p *Part, req *Request) bool {
+	if len(req.Targets) == 0 && len(req.Excludes) == 0 {
+		return true
+	}
+	byAddress := map[string]*Change{}
+	for _, c := range p.Changes {
+		byAddress[c.Address] = c
+	}
+	keep := map[string]bool{}
+	if len(req.Targets) > 0 {
+		var mark func(address string)
+		mark = func(address string) {
+			if keep[address] {
+				return
+			}
+			keep[address] = true
+			if c := byAddress[address]; c != nil {
+				for _, d := range c.Dependencies {
+					mark(d)
+				}
+			}
+		}
+		for _, c := range p.Changes {
+			if Matches(c.Address, req.Targets) {
+				mark(c.Address)
+			}
+		}
+	} else {
+		for _, c := range p.Changes {
+			keep[c.Address] = true
+		}
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, c := range p.Changes {
+			if !keep[c.Address] {
+				continue
+			}
+			drop := Matches(c.Address, req.Excludes)
+			for _, d := range c.Dependencies {
+				if dep := byAddress[d]; dep != nil && !keep[d] && dep.Action != NoOp && len(req.Excludes) > 0 {
+					drop = true
+				}
+			}
+			if drop {
+				delete(keep, c.Address)
+				changed = true
+			}
+		}
+	}
+	kept := p.Changes[:0]
+	for _, c := range p.Changes {
+		if keep[c.Address] {
+			kept = append(kept, c)
+		}
+	}
+	p.Changes = kept
+	if p.Accounts != nil {
+		p.selectAccounts(func(d dirsync.Decision) bool {
+			address := AccountAddress(p.AccountPolicy, d.Address)
+			group := string(d.Action)
+			if len(req.Targets) > 0 && !Matches(address, req.Targets) && !Matches(group, req.Targets) && !Matches(p.AccountPolicy, req.Targets) {
+				return false
+			}
+			return !Matches(address, req.Excludes) && !Matches(group, req.Excludes) && !Matches(p.AccountPolicy, req.Excludes)
+		})
+	}
+	return len(p.Changes) > 0 || p.Accounts != nil && len(p.Accounts.Decisions) > 0
+}
+
+// selectAccounts keeps the account decisions for which keep is true.
+func (p *Part) selectAccounts(keep func(dirsync.Decision) bool) {
+	r := *p.Accounts
+	r.Decisions, r.StopsReceiving, r.Destructive = nil, nil, false
+	losing := map[string]bool{}
+	for _, d := range p.Accounts.Decisions {
+		if !keep(d) {
+			continue
+		}
+		r.Decisions = append(r.Decisions, d)
+		r.Destructive = r.Destructive || d.Destructive && d.Held == ""
+		for _, a := range d.Loses {
+			losing[a] = true
+		}
+	}
+	for _, s := range p.Accounts.StopsReceiving {
+		if losing[s.Address] {
+			r.StopsReceiving = append(r.StopsReceiving, s)
+		}
+	}
+	p.Accounts = &r
+}
+
+// Matches reports whether an address is one of the selections: equal, below it, or matching as a glob.
+func Matches(address string, selections []string) bool {
+	for _, s := range selections {
+		if address == s || strings.HasPrefix(address, s+".") || strings.HasPrefix(address, s+"[") {
+			return true
+		}
+		if strings.ContainsAny(s, "*?") {
+			if ok, err := path.Match(escapeBrackets(s), address); err == nil && ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// escapeBrackets keeps the brackets of instance keys from being read as glob classes.
+func escapeBrackets(glob string) string { return strings.ReplaceAll(glob, "[", `\[`) }
+
+// AccountAddress is the address of a derived account: POLICY.account["alice@contoso.com"].
+func AccountAddress(policy, mail string) string { return fmt.Sprintf("%s.account[%q]", policy, mail) }
+
+func proofs(o *Observation) []directory.Proof {
+	var out []directory.Proof
+	if o.Directory != nil {
+		out = append(out, o.Directory.Proof)
+	}
+	if o.Accounts != nil {
+		out = append(out, o.Accounts.Proof)
+	}
+	return out
+}
+
+// problems lists what could not be read, in full sentences.
+func problems(o *Observation) []string {
+	var out []string
+	for name, r := range o.Objects {
+		if r.Err != nil {
+			out = append(out, fmt.Sprintf("objects of type %s could not be read: %v", name, r.Err))
+		}
+	}
+	sort.Strings(out)
+	if o.DirectoryErr != nil {
+		out = append(out, fmt.Sprintf("the directory could not be read: %v", o.DirectoryErr))
+	}
+	if o.Directory != nil && !o.Directory.Proof.Complete {
+		out = append(out, "the read of the directory is not complete: "+o.Directory.Proof.Problem)
+	}
+	if o.Directory != nil && o.Directory.KindsErr != nil {
+		out = append(out, fmt.Sprintf("mailbox kinds could not be read from Exchange Online: %v", o.Directory.KindsErr))
+	}
+	if o.AccountsErr != nil {
+		out = append(out, fmt.Sprintf("the accounts could not be read: %v", o.AccountsErr))
+	}
+	if o.Accounts != nil && !o.Accounts.Proof.Complete {
+		out = append(out, "the read of the accounts is not complete: "+o.Accounts.Proof.Problem)
+	}
+	return out
+}

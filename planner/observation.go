@@ -1,0 +1,31 @@
+package planner
+
+import (
+	"time"
+
+	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/resource"
+)
+
+// Observation is what one read of a tenant's vendors found. A type that could not be read has an error: nothing is
+// known about its objects, and nothing is decided about them.
+type Observation struct {
+	// Objects by type name. A type that is missing was not asked for.
+	Objects map[string]Reading
+	// Directory is the read of Entra and Exchange; nil when no policy asks for it.
+	Directory    *directory.Reading
+	DirectoryErr error
+	// Accounts is the read of the organization's accounts; nil when nothing asks for it.
+	Accounts    *directory.AccountReading
+	AccountsErr error
+	// Mail is what DNS said.
+	Mail resource.MailFacts
+	// At is when the read began, UTC.
+	At time.Time
+}
+
+// Reading is one type's live objects, or why they are unknown.
+type Reading struct {
+	Live []resource.Live
+	Err  error
+}
