@@ -25,6 +25,8 @@ type Tenant struct {
 	RoleAssignments   []*RoleAssignment   `json:"role_assignments"` // directory roles of service principals
 	AppRoleGrants     []*AppRoleGrant     `json:"app_role_grants"`  // application consent
 	Grants            []*DelegatedGrant   `json:"delegated_grants"` // oauth2PermissionGrants
+	// ActivatedRoles are template ids of directory roles that /directoryRoles lists although nobody holds them.
+	ActivatedRoles []string `json:"activated_roles,omitempty"`
 	// SecretsForbidden makes addPassword answer CredentialTypeNotAllowedAsPerAppPolicy.
 	SecretsForbidden bool `json:"secrets_forbidden,omitempty"`
 

@@ -107,7 +107,7 @@ type Switches struct {
 	// LastSyncManualOnly makes last_successful_sync the time of the last manual run (R48, said of the console); otherwise
 	// scheduled runs move it too.
 	LastSyncManualOnly bool `json:"last_sync_manual_only,omitempty"`
-	// GraphLag is the number of reads for which a new application, service principal or grant is not found yet by
+	// GraphLag is the number of reads for which a new application or service principal is not found yet by
 	// Microsoft Graph; after them one read finds it, one more does not (another replica), and then all do. Counted in
 	// calls and not in time, so that runs repeat.
 	GraphLag int `json:"graph_lag,omitempty"`
