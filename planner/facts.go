@@ -1,0 +1,82 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/resource"
+)
+
+// NewFacts answers questions about a directory reading; nil for a nil reading.
+func NewFacts(reading *directory.Reading) resource.DirectoryFacts {
+	if reading == nil {
+		return nil
+	}
+	return facts{reading}
+}
+
+type facts struct{ reading *directory.Reading }
+
+// Matching implements resource.DirectoryFacts.
+func (f facts) Matching(match func(entry any) (bool, error)) ([]string, error) {
+	var out []string
+	for _, e := range f.reading.Entries {
+		if e.Address == "" {
+			continue
+		}
+		ok, err := match(e)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Address, err)
+		}
+		if ok {
+			out = append(out, e.Address)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// GroupMembers implements resource.DirectoryFacts. Members of nested groups count.
+func (f facts) GroupMembers(nameOrAddress string) ([]string, error) {
+	byID := map[string]*directory.Entry{}
+	for _, e := range f.reading.Entries {
+		byID[e.ObjectID] = e
+	}
+	var found []*directory.Entry
+	for _, g := range f.reading.Groups {
+		byID[g.ObjectID] = g
+		if strings.EqualFold(g.Name, nameOrAddress) || g.Address != "" && g.Address == directory.Fold(nameOrAddress) {
+			found = append(found, g)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, fmt.Errorf("the directory has no group %q", nameOrAddress)
+	case 1:
+	default:
+		return nil, fmt.Errorf("the directory has %d groups named %q; name one by its address", len(found), nameOrAddress)
+	}
+	var out []string
+	seen := map[string]bool{}
+	var collect func(*directory.Entry)
+	collect = func(g *directory.Entry) {
+		for _, id := range g.Members {
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			switch m := byID[id]; {
+			case m == nil:
+			case m.Kind.IsGroup():
+				collect(m)
+			case m.Address != "":
+				out = append(out, m.Address)
+			}
+		}
+	}
+	collect(found[0])
+	slices.Sort(out)
+	return out, nil
+}
