@@ -155,6 +155,8 @@ type DomainFacts struct {
 	MXAtGateway *bool
 	// SPFReady: the domain's one SPF record includes the gateway and is sound.
 	SPFReady *bool
+	// TXT are the domain's own TXT records, each joined to one string; nil when unknown or not asked for.
+	TXT []string
 	// Problem says what is wrong with SPF or why a look-up failed.
 	Problem string
 }
@@ -196,6 +198,8 @@ type Identity struct {
 	EntraTenantID string
 	// Stack is the Essentials stack: us1 … us5, eu1.
 	Stack string
+	// VendorData is the date ("2026-11-01") that the configuration pins vendor data to; "" means the newest.
+	VendorData string
 }
 
 // Conn is one tenant's connection to its vendors.
