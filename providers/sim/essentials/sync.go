@@ -145,6 +145,12 @@ type change struct {
 	object string // directory id
 }
 
+// empty tells whether nothing is left to do.
+func (c *change) empty() bool {
+	return c.from != nil && strings.EqualFold(c.to.PrimaryEmail, c.from.PrimaryEmail) && c.to.FirstName == c.from.FirstName &&
+		c.to.Surname == c.from.Surname && c.to.IsActive == c.from.IsActive && sameAddresses(c.to.Aliases, c.from.Aliases)
+}
+
 func (c *change) disables() bool { return c.from != nil && c.from.IsActive && !c.to.IsActive }
 
 type syncRun struct {
@@ -274,20 +280,18 @@ func (s *syncRun) person(p *world.DirectoryUser) {
 		want.FirstName = p.DisplayName // inferred
 	}
 	switch {
-	case u == nil:
+	case u == nil, !known && !strings.EqualFold(u.PrimaryEmail, primary):
+		// An alias of another account may be set free by this very run; dropConflicts judges.
 		if a.AddUsers {
 			s.changes = append(s.changes, &change{to: want, object: p.ID})
 		}
-	case u.Type == functionalAccount && (known || strings.EqualFold(u.PrimaryEmail, primary)):
+	case u.Type == functionalAccount:
 		// R40: the functional account stands in the way of the user, and nothing exempts it.
 		s.seen[u] = true
 		if a.AddUsers && a.RemoveUsers {
 			s.deletes[u] = true
 			s.changes = append(s.changes, &change{to: want, object: p.ID})
 		}
-	case !known && !strings.EqualFold(u.PrimaryEmail, primary):
-		s.seen[u] = true
-		s.problem(primary, "the address is an alias of %s", u.PrimaryEmail)
 	default:
 		s.known(u, want, p.ID, a.UpdateUsers)
 	}
@@ -348,10 +352,8 @@ func (s *syncRun) known(u *world.User, want world.User, object string, update bo
 	if !sameAddresses(to.Aliases, want.Aliases) {
 		to.Aliases = want.Aliases
 	}
-	same := strings.EqualFold(to.PrimaryEmail, u.PrimaryEmail) && to.FirstName == u.FirstName && to.Surname == u.Surname &&
-		to.IsActive == u.IsActive && sameAddresses(to.Aliases, u.Aliases)
-	if update && !same {
-		s.changes = append(s.changes, &change{from: u, to: to, object: object})
+	if c := (&change{from: u, to: to, object: object}); update && !c.empty() {
+		s.changes = append(s.changes, c)
 	}
 }
 
@@ -505,7 +507,7 @@ func (s *syncRun) dropConflicts() {
 			}
 		}
 		c.to.Aliases = kept
-		return false
+		return c.empty()
 	})
 }
 
@@ -532,7 +534,7 @@ func (s *syncRun) capSeats() {
 		if used >= s.o.Licenses {
 			s.problem(c.to.PrimaryEmail, "user capping: all %d licenses are in use", s.o.Licenses)
 			c.to.IsActive = false // an account that is there keeps its other changes
-			return c.from == nil
+			return c.from == nil || c.empty()
 		}
 		used++
 		return false
