@@ -247,3 +247,36 @@ func checkDepth(raw []byte) error {
 	}
 	return nil
 }
+
+// Check reports whether the entry can be applied and stored.
+func (e Entry) Check() error {
+	if e.Outcome != nil {
+		if err := e.Outcome.check(); err != nil {
+			return err
+		}
+	}
+	if e.Intent != nil {
+		if err := e.Intent.check(); err != nil {
+			return err
+		}
+	}
+	_, err := storeEntry(e)
+	return err
+}
+
+// EncodeTenant returns the stored form of a tenant's identity, format 1, as it
+// stands in heads.
+func EncodeTenant(t TenantMeta) (json.RawMessage, error) {
+	return json.Marshal(storeTenant(t))
+}
+
+// DecodeTenant is the reverse of EncodeTenant. Errors wrap ErrDamaged.
+func DecodeTenant(raw json.RawMessage) (TenantMeta, error) {
+	var v tenantV1
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		return TenantMeta{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return v.load(), nil
+}

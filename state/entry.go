@@ -124,13 +124,20 @@ func (s *State) Apply(e Entry) error {
 }
 
 func (s *State) intend(i Intent) error {
-	if i.Op == "" || i.Address == "" {
-		return fmt.Errorf("intent %q about %q: operation id and address are required", i.Op, i.Address)
+	if err := i.check(); err != nil {
+		return err
 	}
 	if s.InDoubt == nil {
 		s.InDoubt = make(map[string]Intent)
 	}
 	s.InDoubt[i.Op] = i
+	return nil
+}
+
+func (i Intent) check() error {
+	if i.Op == "" || i.Address == "" {
+		return fmt.Errorf("intent %q about %q: operation id and address are required", i.Op, i.Address)
+	}
 	return nil
 }
 

@@ -1,0 +1,142 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+
+	"github.com/weir-project/weir/state"
+)
+
+// manifestV1 lists the parts of one snapshot. A part whose bytes did not change
+// since an earlier snapshot is not written again: the manifest names the old one.
+type manifestV1 struct {
+	Format  int      `json:"format"`
+	Lineage string   `json:"lineage"`
+	Serial  uint64   `json:"serial"`
+	Nonce   string   `json:"nonce"`
+	Parts   []partV1 `json:"parts"`
+}
+
+type partV1 struct {
+	Key    string `json:"key"` // below the tenant's prefix
+	Size   int64  `json:"size"`
+	Digest string `json:"digest"` // SHA-256 of the part before it was wrapped
+}
+
+func snapshotFolder(serial uint64) string { return fmt.Sprintf("snap/%010d-", serial) }
+
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// load reads and verifies the checkpoint that a head points to.
+func (t *Tenant) load(ctx context.Context, h *headV1) (*state.State, *manifestV1, error) {
+	key := t.prefix + h.Checkpoint.Manifest
+	body, _, err := t.b.store.Get(ctx, key)
+	if err != nil {
+		return nil, nil, missing(err)
+	}
+	if digest(body) != h.Checkpoint.Digest {
+		return nil, nil, fmt.Errorf("state object %s: %w: it is not the one the head names", key, state.ErrDamaged)
+	}
+	raw, err := unwrap(key, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := decodeManifest(raw)
+	if err != nil {
+		return nil, nil, fmt.Errorf("state object %s: %w", key, err)
+	}
+	parts := make([][]byte, len(m.Parts))
+	for i, p := range m.Parts {
+		key := t.prefix + p.Key
+		body, _, err := t.b.store.Get(ctx, key)
+		if err != nil {
+			return nil, nil, missing(err)
+		}
+		if parts[i], err = unwrap(key, body); err != nil {
+			return nil, nil, err
+		}
+		if digest(parts[i]) != p.Digest {
+			return nil, nil, fmt.Errorf("state object %s: %w: it is not the one the manifest names", key, state.ErrDamaged)
+		}
+	}
+	s, err := state.Decode(parts)
+	if err != nil {
+		return nil, nil, fmt.Errorf("state object %s: %w", key, err)
+	}
+	if s.Lineage != h.Lineage || s.Serial != h.Serial || s.Realm != h.Realm || s.Tenant.Key != t.key {
+		return nil, nil, fmt.Errorf("state object %s: %w: it belongs to another state than the head", key, state.ErrDamaged)
+	}
+	return s, m, nil
+}
+
+// missing keeps a part that is not there apart from a tenant that is not there.
+func missing(err error) error {
+	return fmt.Errorf("a part of the state cannot be read; restore it from the bucket's versions: %w: %v", state.ErrDamaged, err)
+}
+
+func decodeManifest(raw []byte) (*manifestV1, error) {
+	m := new(manifestV1)
+	if err := state.DecodeJSON(raw, 1, m); err != nil {
+		return nil, err
+	}
+	for _, p := range m.Parts {
+		if !validKey(p.Key) {
+			return nil, fmt.Errorf("%w: %q is no key", state.ErrDamaged, p.Key)
+		}
+	}
+	return m, nil
+}
+
+// save writes a snapshot and returns how a head names it. Nothing refers to it
+// until a head does.
+func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1) (checkpointV1, *manifestV1, error) {
+	parts, err := state.Encode(s)
+	if err != nil {
+		return checkpointV1{}, nil, err
+	}
+	known := make(map[string]partV1)
+	if prior != nil {
+		for _, p := range prior.Parts {
+			known[p.Digest] = p
+		}
+	}
+	m := &manifestV1{Format: 1, Lineage: s.Lineage, Serial: s.Serial, Nonce: t.b.nonce()}
+	folder := snapshotFolder(s.Serial) + m.Nonce
+	var size int64
+	for i, part := range parts {
+		p, ok := known[digest(part)]
+		if !ok {
+			p = partV1{Key: path.Join(folder, fmt.Sprintf("part-%04d", i)), Size: int64(len(part)), Digest: digest(part)}
+			if err := t.create(ctx, t.prefix+p.Key, part); err != nil {
+				return checkpointV1{}, nil, err
+			}
+		}
+		size += p.Size
+		m.Parts = append(m.Parts, p)
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return checkpointV1{}, nil, err
+	}
+	name := path.Join(folder, "manifest")
+	if err := t.create(ctx, t.prefix+name, raw); err != nil {
+		return checkpointV1{}, nil, err
+	}
+	return checkpointV1{Manifest: name, Digest: digest(wrap(t.prefix+name, raw)), Size: size}, m, nil
+}
+
+// create writes one immutable object.
+func (t *Tenant) create(ctx context.Context, key string, payload []byte) error {
+	body := wrap(key, payload)
+	return t.b.retry(ctx, nil, func() error {
+		_, err := t.b.store.Put(ctx, key, body, "")
+		return err
+	})
+}

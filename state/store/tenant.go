@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/weir-project/weir/state"
+)
+
+// Tenant is one tenant's place in a bucket. It is safe for concurrent use.
+type Tenant struct {
+	b      *Bucket
+	key    string
+	prefix string // t/<key>/
+}
+
+// Key returns the tenant's key.
+func (t *Tenant) Key() string { return t.key }
+
+// Head returns the tenant's head. ErrAbsent says that there is none, which a
+// damaged one never is.
+func (t *Tenant) Head(ctx context.Context) (*Head, error) {
+	h, _, err := t.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return h.public()
+}
+
+// State returns the tenant's state as it is now, without a lease: the last
+// checkpoint and what the journal says since. Operations begun and not ended are
+// in its InDoubt; with a live holder they may be under way. A tenant without a
+// head has an empty state, for which Stored is false. Nothing is written.
+func (t *Tenant) State(ctx context.Context) (*state.State, error) {
+	var last Version
+	for {
+		h, v, err := t.head(ctx)
+		if errors.Is(err, ErrAbsent) {
+			if err := t.checkHeadless(ctx); err != nil {
+				return nil, err
+			}
+			s := new(state.State)
+			s.Tenant.Key = t.key
+			return s, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		r, err := t.read(ctx, h)
+		if err == nil {
+			return r.s, nil
+		}
+		// A holder may have moved on between the two reads. If the head is the same
+		// once more, it has not.
+		if v == last || ctx.Err() != nil {
+			return nil, err
+		}
+		last = v
+	}
+}
+
+// reading is a state as read, and where its journal ended.
+type reading struct {
+	s        *state.State
+	manifest *manifestV1
+	size     int64 // bytes of the checkpoint
+	tail     tail
+}
+
+// read reads the checkpoint that the head names, and the journal after it.
+func (t *Tenant) read(ctx context.Context, h *headV1) (reading, error) {
+	s, m, err := t.load(ctx, h)
+	if err != nil {
+		return reading{}, err
+	}
+	end, err := t.replay(ctx, s, tail{next: h.Base}, h.Epoch)
+	if err != nil {
+		return reading{}, err
+	}
+	return reading{s: s, manifest: m, size: h.Checkpoint.Size, tail: end}, nil
+}
+
+func (t *Tenant) headKey() string { return t.prefix + "head" }
+
+func (t *Tenant) head(ctx context.Context) (*headV1, Version, error) {
+	h, v, _, err := t.headBytes(ctx)
+	return h, v, err
+}
+
+func (t *Tenant) headBytes(ctx context.Context) (*headV1, Version, []byte, error) {
+	body, v, err := t.b.store.Get(ctx, t.headKey())
+	if err != nil {
+		return nil, "", nil, err
+	}
+	h, err := decodeHead(t.headKey(), body)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	meta, err := state.DecodeTenant(h.Tenant)
+	if err != nil {
+		return nil, "", nil, fmt.Errorf("state object %s: %w", t.headKey(), err)
+	}
+	if meta.Key != t.key {
+		return nil, "", nil, fmt.Errorf("state object %s: %w: it is the head of tenant %q", t.headKey(), state.ErrDamaged, meta.Key)
+	}
+	return h, v, body, nil
+}
+
+// firstSnapshot begins the keys of what may be left when a run died before it
+// made the tenant's head.
+var firstSnapshot = snapshotFolder(1)
+
+// checkHeadless refuses to call a tenant new whose head was lost. What a run
+// leaves that died just before making the head, and cached blobs, are no sign of
+// one.
+func (t *Tenant) checkHeadless(ctx context.Context) error {
+	for item, err := range t.b.store.List(ctx, t.prefix) {
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(item.Key, t.prefix)
+		if name == "head" || strings.HasPrefix(name, blobFolder) || strings.HasPrefix(name, firstSnapshot) {
+			continue
+		}
+		return fmt.Errorf("tenant %q: %w (found %s)", t.key, ErrHeadless, item.Key)
+	}
+	return nil
+}
+
+const blobFolder = "blob/"
+
+// PutBlob keeps bytes beside the state under a name of one segment; what is
+// there already stays, and ErrConflict says so. It is for caches, which a run
+// may write without a lease.
+func (t *Tenant) PutBlob(ctx context.Context, name string, body []byte) error {
+	key := t.prefix + blobFolder + name
+	_, err := t.b.store.Put(ctx, key, wrap(key, body), "")
+	return err
+}
+
+// Blob returns bytes kept by PutBlob, or ErrAbsent.
+func (t *Tenant) Blob(ctx context.Context, name string) ([]byte, error) {
+	key := t.prefix + blobFolder + name
+	body, _, err := t.b.store.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return unwrap(key, body)
+}
+
+// Blobs returns the names of the blobs kept, sorted.
+func (t *Tenant) Blobs(ctx context.Context) ([]string, error) {
+	var names []string
+	for item, err := range t.b.store.List(ctx, t.prefix+blobFolder) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, strings.TrimPrefix(item.Key, t.prefix+blobFolder))
+	}
+	return names, nil
+}
