@@ -400,7 +400,9 @@ func TestRedirectElsewhere(t *testing.T) {
 	t.Cleanup(other.Close)
 	name := strings.TrimPrefix(other.URL, "https://")
 	for _, method := range []string{"GET", "POST"} {
-		b := newBench(t, func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/steal", http.StatusTemporaryRedirect) })
+		b := newBench(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL+"/steal", http.StatusTemporaryRedirect)
+		})
 		b.o.RootCAs.AddCert(other.Certificate())
 		b.o.Credential = EssentialsPassword("u", "hunter22")
 		_, _, err := b.do(context.Background(), method, "/", "")
