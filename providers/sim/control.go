@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/weir-project/weir/providers/sim/essentials"
 	"github.com/weir-project/weir/providers/sim/world"
 )
 
@@ -92,6 +93,7 @@ func (s *Server) postFaults(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) postClock(w http.ResponseWriter, r *http.Request) {
 	raw, err := readAll(w, r)
+	from := s.world.Now()
 	var body struct {
 		Advance *Duration  `json:"advance"`
 		Set     *time.Time `json:"set"`
@@ -112,6 +114,7 @@ func (s *Server) postClock(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
+	essentials.Tick(s.world, from, s.world.Now()) // scheduled Azure syncs, and the frequency that resets itself (R28)
 	writeJSON(w, map[string]time.Time{"clock": s.world.Now()})
 }
 

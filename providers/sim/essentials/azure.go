@@ -36,7 +36,7 @@ type azureSettings struct {
 	LastSync       *string `json:"last_successful_sync"`
 }
 
-func wireAzure(a *world.AzureSync) azureSettings {
+func wireAzure(w *world.World, a *world.AzureSync) azureSettings {
 	if a == nil {
 		return azureSettings{DefaultRole: "end_user"}
 	}
@@ -49,6 +49,11 @@ func wireAzure(a *world.AzureSync) azureSettings {
 	}
 	if a.ADKey != "" {
 		out.ADKey = maskedKey
+	}
+	if a.SecretExpiry == nil { // settings of a world file or of the portal: the expiry is that of the secret
+		if c, _ := connect(w, a, w.Clock); c.secret != nil {
+			out.SecretExpiry = stamp(&c.secret.End, "2006-01-02")
+		}
 	}
 	return out
 }
@@ -65,7 +70,7 @@ func getAzure(rq *request) (answer, error) {
 	if rq.org.Azure == nil && rq.w.Switches.AzureUnconfigured404 {
 		return answer{}, fail(http.StatusNotFound, rq.org.PrimaryDomain, "no domain or settings found")
 	}
-	return answer{http.StatusOK, wireAzure(rq.org.Azure)}, nil
+	return answer{http.StatusOK, wireAzure(rq.w, rq.org.Azure)}, nil
 }
 
 // putAzure overlays the fields that were sent (inferred: the known client always sends all). An ad_key that is left out,

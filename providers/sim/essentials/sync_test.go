@@ -598,6 +598,8 @@ func TestControl(t *testing.T) {
 	for _, r := range rows {
 		expect(t, h, r.call, r.status, r.want)
 	}
+	// Settings that did not come through the API show the expiry of their secret all the same.
+	expect(t, h, call{admin, "GET", contoso + "/settings/azure", ""}, 200, `{"ad_key":"****","secret_expiry":"2027-05-02","last_successful_sync":"2026-11-02 12:30:00"}`)
 	if !o.Azure.ConnectionGreen {
 		t.Error("a manual run turns the status green (R48)")
 	}
