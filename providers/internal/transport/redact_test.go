@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func mustURL(t *testing.T, raw string) *url.URL {
@@ -136,4 +138,25 @@ func FuzzRedact(f *testing.F) {
 			t.Fatalf("%q in %q", secret, got)
 		}
 	})
+}
+
+func TestProcessSecrets(t *testing.T) {
+	ProcessSecrets().Add("known-to-the-process")
+	if got := Redact("x known-to-the-process"); got != "x "+mask {
+		t.Error(got)
+	}
+	if o := (Options{}).withDefaults(); o.Secrets != ProcessSecrets() || o.Gates != processGates {
+		t.Error("clients share the process's secrets and gates unless told otherwise")
+	}
+}
+
+func TestSleep(t *testing.T) {
+	if err := sleep(context.Background(), 0); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := sleep(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 }

@@ -190,9 +190,6 @@ func numberOf(value any) (int, bool) {
 		return v, true
 	case float64:
 		return int(v), true
-	case string:
-		n, err := strconv.Atoi(v)
-		return n, err == nil
 	}
 	return 0, false
 }
@@ -234,6 +231,11 @@ func show(row map[string]any, attributes []attribute, values map[string]any) {
 			}
 		case date:
 			row[a.name] = typed{"System.DateTime", value}
+		case text: // a world written by hand may hold -1 for SetSCL
+			if n, ok := numberOf(value); ok {
+				value = strconv.Itoa(n)
+			}
+			row[a.name] = value
 		default:
 			row[a.name] = value
 		}

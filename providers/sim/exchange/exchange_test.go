@@ -55,7 +55,7 @@ func start(t testing.TB, change ...func(*world.World)) *service {
 	tenant.Contacts = []*world.Contact{{ID: "c1", DisplayName: "Outside", Mail: "x@fabrikam.example"}}
 	tenant.Exchange.DynamicLists = []*world.DynamicList{{
 		GUID: "dddddddd-0000-4000-8000-000000000001", Name: "Everyone", Primary: "everyone@contoso.com",
-		Addresses: []string{"SMTP:everyone@contoso.com"}, Members: []string{"00000000-0000-4000-8000-000000000000", "u1@contoso.com"},
+		Addresses: []string{"SMTP:everyone@contoso.com"}, Members: []string{"00000000-0000-4000-8000-000000000000", "u1@contoso.com", "c1", "g1", "alias2@contoso.com", "lost@contoso.com"},
 	}}
 	w.Tenants = []*world.Tenant{tenant, {ID: otherTenant}}
 	for _, f := range change {
@@ -726,7 +726,10 @@ func TestRecipients(t *testing.T) {
 		}
 	}
 	equal(t, kinds(s.must("Get-DynamicDistributionGroup", "")), []string{"everyone@contoso.com DynamicDistributionGroup"})
-	equal(t, kinds(s.must("Get-DynamicDistributionGroupMember", `{"Identity":"everyone@contoso.com"}`)), []string{"u0@contoso.com UserMailbox", "u1@contoso.com SharedMailbox"})
+	equal(t, kinds(s.must("Get-DynamicDistributionGroupMember", `{"Identity":"everyone@contoso.com"}`)), []string{
+		"u0@contoso.com UserMailbox", "u1@contoso.com SharedMailbox", "x@fabrikam.example MailContact", "all@contoso.com MailUniversalDistributionGroup",
+		"u2@contoso.com RoomMailbox", "lost@contoso.com MailUser",
+	})
 	if got := s.run("Get-DynamicDistributionGroupMember", `{"Identity":"all@contoso.com"}`).status; got != 404 {
 		t.Errorf("not a dynamic list: %d", got)
 	}
@@ -785,6 +788,54 @@ func TestPaging(t *testing.T) {
 	next, _ := r.body["@odata.nextLink"].(string)
 	r = s.do("GET", next, "")
 	equal(t, names(r.values()), []string{"Person 5"})
+}
+
+func TestRulesArePagedToo(t *testing.T) {
+	s := start(t)
+	for i := range 5 {
+		s.must("New-TransportRule", fmt.Sprintf(`{"Name":"r%d"}`, i))
+	}
+	s.header.Set("Prefer", "odata.maxpagesize=2")
+	var got []string
+	for target, ok := path, true; ok; {
+		r := s.do("POST", target, body("Get-TransportRule", ""))
+		for _, o := range r.values() {
+			if o["Priority"] != float64(len(got)) {
+				t.Errorf("priority of %v is %v", o["Name"], o["Priority"])
+			}
+			got = append(got, o["Name"].(string))
+		}
+		target, ok = r.body["@odata.nextLink"].(string)
+	}
+	equal(t, got, []string{"r0", "r1", "r2", "r3", "r4"})
+}
+
+func TestDatesAndNumbers(t *testing.T) {
+	s := start(t)
+	s.must("New-OutboundConnector", `{"Name":"o","LinkForModifiedConnector":"AAAAAAAA-0000-4000-8000-000000000001"}`)
+	s.must("Set-OutboundConnector", `{"Identity":"o","IsValidated":true,"LastValidationTimestamp":"2026-11-20T10:00:00+01:00","ValidationRecipients":"a@b.example"}`)
+	o := s.must("Get-OutboundConnector", "")[0]
+	equal(t, o["LastValidationTimestamp"], "2026-11-20T09:00:00.0000000") // without a zone
+	equal(t, o["LinkForModifiedConnector"], "aaaaaaaa-0000-4000-8000-000000000001")
+	equal(t, o["ValidationRecipients"], []string{"a@b.example"})
+	s.must("New-TransportRule", `{"Name":"r","ActivationDate":"2026-12-01","SCLOver":"5","ExceptIfSCLOver":9}`)
+	o = s.must("Get-TransportRule", "")[0]
+	equal(t, o["ActivationDate"], "2026-12-01T00:00:00.0000000Z")
+	equal(t, o["SCLOver"], 5)
+	for _, wrong := range []string{`{"Name":"x","ActivationDate":"tomorrow"}`, `{"Name":"x","SCLOver":10}`, `{"Name":"x","SCLOver":"many"}`, `{"Name":"x","SCLOver":{}}`} {
+		if got := s.run("New-TransportRule", wrong).status; got != 400 {
+			t.Errorf("%s: %d", wrong, got)
+		}
+	}
+	if got := s.run("New-OutboundConnector", `{"Name":"x","LinkForModifiedConnector":"no"}`).status; got != 400 {
+		t.Errorf("no GUID: %d", got)
+	}
+	// A world written by hand holds numbers; writing the same again is no change.
+	s.w.Tenants[0].Exchange.Rules[0].Values["SetSCL"] = float64(-1)
+	equal(t, s.must("Get-TransportRule", "")[0]["SetSCL"], "-1")
+	if len(s.run("Set-TransportRule", `{"Identity":"r","SetSCL":-1}`).warnings()) != 1 {
+		t.Error("want the warning about nothing modified")
+	}
 }
 
 func TestResultSize(t *testing.T) {

@@ -126,6 +126,7 @@ var conditions = concat(
 // actions are the documented actions.
 var actions = concat(
 	[]attribute{
+		// Whether the wire has it as text or number is unknown; readers accept both.
 		{name: "SetSCL", kind: text, use: both, item: checkSCL},
 		{name: "SetAuditSeverity", kind: enum, use: both, names: []string{"DoNotAudit", "Low", "Medium", "High"}},
 		{name: "RejectMessageReasonText", use: both, max: 1024},
@@ -224,10 +225,6 @@ func finishRule(row map[string]any, o *world.ExchangeObject, position int) {
 	row["ManuallyModified"] = false
 	row["RuleVersion"] = "14.0.0.0"
 	row["RecipientAddressType"] = "Resolved"
-	// The wire type of a set SCL is unknown: readers accept number and string. A world file may hold a number.
-	if n, ok := numberOf(o.Values["SetSCL"]); ok {
-		row["SetSCL"] = fmt.Sprint(n)
-	}
 	conds, excepts, acts := classNames(o, conditions, "", "Predicate"), classNames(o, conditions, "ExceptIf", "Predicate"), classNames(o, actions, "", "Action")
 	if boolOf(o.Values["StopRuleProcessing"], false) {
 		acts = append(acts, namespace+"StopRuleProcessingAction")
