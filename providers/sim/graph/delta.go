@@ -356,7 +356,7 @@ func (p *deltaPage) members(o any, trail *world.Trail) bool {
 
 // deleted writes objects that are gone; true means that the page is full and more remain.
 func (p *deltaPage) deleted() bool {
-	for i := p.tok.Position; i < len(p.x.t.Deleted); i++ {
+	for i := max(0, p.tok.Position); i < len(p.x.t.Deleted); i++ {
 		item := p.x.t.Deleted[i]
 		if item.Kind != p.d.kind || !p.wanted(item.ID) || !p.tok.All && item.Changed <= p.tok.Since {
 			continue

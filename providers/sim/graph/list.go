@@ -223,7 +223,7 @@ func (src *source) after(tok *pageToken) int {
 	if src.sorted {
 		return sort.Search(src.n, func(i int) bool { return src.id(i) > tok.After })
 	}
-	if tok.Index < src.n && src.id(tok.Index) == tok.After {
+	if tok.Index >= 0 && tok.Index < src.n && src.id(tok.Index) == tok.After {
 		return tok.Index + 1
 	}
 	for i := range src.n {
@@ -231,7 +231,7 @@ func (src *source) after(tok *pageToken) int {
 			return i + 1
 		}
 	}
-	return min(tok.Index, src.n) // the object left: what followed it moved up
+	return min(max(tok.Index, 0), src.n) // the object left: what followed it moved up
 }
 
 func (x *request) pageByOrder(src source, p *property, tok *pageToken, top int, match func(int) (*entity, any, bool),

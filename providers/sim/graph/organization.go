@@ -63,7 +63,7 @@ func verifiedDomains(t *world.Tenant) value {
 	for _, d := range t.Domains {
 		if d.Verified {
 			// One comma-joined text, not a list.
-			rows = append(rows, row{strings.Join(supportedServices(d), ", "), d.Default, d.Initial, d.Name, authentication(d)})
+			rows = append(rows, row{strings.Join(supportedServices(d), ", "), d.Default, d.Initial, d.Name, authenticationType(d)})
 		}
 	}
 	return encoded(rows)
@@ -103,7 +103,7 @@ func entraDomain(f func(d *world.EntraDomain) value) getter {
 // domainEntity is the domain resource; its id is the name.
 var domainEntity = newEntity("domain", "Domain", "domains", []property{
 	{name: "id", get: entraDomain(func(d *world.EntraDomain) value { return text(d.Name) })},
-	{name: "authenticationType", get: entraDomain(func(d *world.EntraDomain) value { return text(authentication(d)) })},
+	{name: "authenticationType", get: entraDomain(func(d *world.EntraDomain) value { return text(authenticationType(d)) })},
 	{name: "availabilityStatus", get: always(value{})},
 	{name: "isAdminManaged", get: always(boolean(true))},
 	{name: "isDefault", get: entraDomain(func(d *world.EntraDomain) value { return boolean(d.Default) })},
@@ -116,7 +116,7 @@ var domainEntity = newEntity("domain", "Domain", "domains", []property{
 	{name: "supportedServices", get: entraDomain(func(d *world.EntraDomain) value { return texts(supportedServices(d)) })},
 })
 
-func authentication(d *world.EntraDomain) string {
+func authenticationType(d *world.EntraDomain) string {
 	if d.Federated {
 		return "Federated"
 	}
