@@ -110,10 +110,12 @@ func (s *session) plan(config cty.Value) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A first pass without live object gives Project and Match the values that follow from configuration.
-	first, _, err := s.customize(config, cty.NullVal(s.h.Type.Object()))
+	// A first pass without live object gives Project and Match the values that follow from configuration. What it finds
+	// wrong may be right for an object that exists.
+	none := cty.NullVal(s.h.Type.Object())
+	first, _, err := s.customize(config, none)
 	if err != nil {
-		return nil, err
+		first = fill(s.h.Type.Attributes, config, none)
 	}
 	p := &plan{}
 	if p.live, p.found, err = s.find(all, first); err != nil {

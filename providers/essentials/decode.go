@@ -1,0 +1,218 @@
+package essentials
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weir-project/weir/providers/resource"
+)
+
+// flexBool is a boolean in any spelling that the API or its clients use: true, "true" in any case, 1, "1". The vendor API
+// description gives feature values as strings; clients read true booleans. A null or empty string is not set.
+type flexBool struct {
+	set, value bool
+}
+
+// UnmarshalJSON accepts the spellings above and refuses everything else.
+func (b *flexBool) UnmarshalJSON(raw []byte) error {
+	switch strings.ToLower(strings.TrimSpace(strings.Trim(string(raw), `"`))) {
+	case "true", "1":
+		*b = flexBool{true, true}
+	case "false", "0":
+		*b = flexBool{true, false}
+	case "null", "":
+		*b = flexBool{}
+	default:
+		return fmt.Errorf("expected a boolean, got %s", clip(string(raw)))
+	}
+	return nil
+}
+
+// flexInt is a whole number, or a string of digits as some counts arrive (seen in clients). A null or empty string is not
+// set.
+type flexInt struct {
+	set   bool
+	value int
+}
+
+// UnmarshalJSON accepts the spellings above and refuses everything else.
+func (n *flexInt) UnmarshalJSON(raw []byte) error {
+	text := strings.TrimSpace(strings.Trim(string(raw), `"`))
+	if text == "null" || text == "" {
+		*n = flexInt{}
+		return nil
+	}
+	v, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("expected a whole number, got %s", clip(string(raw)))
+	}
+	*n = flexInt{true, v}
+	return nil
+}
+
+// flexString is a string, or a number or boolean kept as it is written; null is "".
+type flexString string
+
+// UnmarshalJSON refuses lists and objects.
+func (s *flexString) UnmarshalJSON(raw []byte) error {
+	switch raw[0] {
+	case '"':
+		var v string
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return err
+		}
+		*s = flexString(v)
+	case '[', '{':
+		return fmt.Errorf("expected a string, got %s", clip(string(raw)))
+	case 'n':
+		*s = ""
+	default:
+		*s = flexString(raw)
+	}
+	return nil
+}
+
+// flexTime is a date or time in one of the spellings of resource.ParseTime, or seconds since 1970 (inferred: formats of
+// secret_expiry and last_successful_sync are not public). The zero time is not set.
+type flexTime struct{ time.Time }
+
+// UnmarshalJSON takes null, "", 0 and "never" as not set and refuses what is no time.
+func (t *flexTime) UnmarshalJSON(raw []byte) error {
+	text := strings.TrimSpace(strings.Trim(string(raw), `"`))
+	switch strings.ToLower(text) {
+	case "null", "", "0", "never", "0000-00-00", "0000-00-00 00:00:00":
+		*t = flexTime{}
+		return nil
+	}
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && seconds > 0 && seconds < 1<<40 {
+		*t = flexTime{time.Unix(seconds, 0).UTC()}
+		return nil
+	}
+	at, ok := resource.ParseTime(text)
+	if !ok {
+		return fmt.Errorf("expected a date, got %s", clip(string(raw)))
+	}
+	*t = flexTime{at}
+	return nil
+}
+
+// clip shortens foreign text for an error message and takes control bytes out.
+func clip(s string) string {
+	const most = 200
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+// decodeOne reads exactly one JSON object into v.
+func decodeOne(r io.Reader, v any) error {
+	d := json.NewDecoder(r)
+	var raw json.RawMessage
+	if err := d.Decode(&raw); err != nil {
+		return emptyBody(err)
+	}
+	if !bytes.HasPrefix(raw, []byte("{")) {
+		return fmt.Errorf("expected a JSON object, got %s", clip(string(raw)))
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return err
+	}
+	return atEnd(d)
+}
+
+// decodeList reads a list of objects in any of its envelopes, {"name": […]}, {"data": […]} or […], one element at a time,
+// so that a list of 200,000 accounts is never held twice. An object without such a list, a list that breaks off and
+// anything behind the list are errors.
+func decodeList(r io.Reader, name string, each func(json.RawMessage) error) error {
+	d := json.NewDecoder(r)
+	first, err := d.Token()
+	if err != nil {
+		return emptyBody(err)
+	}
+	switch first {
+	case json.Delim('['):
+		if err := decodeElements(d, each); err != nil {
+			return err
+		}
+		return atEnd(d)
+	case json.Delim('{'):
+	default:
+		return fmt.Errorf("expected a list of %s, got %s", name, clip(fmt.Sprint(first)))
+	}
+	found := false
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if key != name && key != "data" {
+			var skipped json.RawMessage
+			if err := d.Decode(&skipped); err != nil {
+				return err
+			}
+			continue
+		}
+		if found {
+			return fmt.Errorf("the answer holds the list of %s twice", name)
+		}
+		found = true
+		open, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if open != json.Delim('[') {
+			return fmt.Errorf("expected a list under %q, got %s", key, clip(fmt.Sprint(open)))
+		}
+		if err := decodeElements(d, each); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("the answer holds no list of %s", name)
+	}
+	return atEnd(d)
+}
+
+func decodeElements(d *json.Decoder, each func(json.RawMessage) error) error {
+	for n := 0; d.More(); n++ {
+		var element json.RawMessage
+		if err := d.Decode(&element); err != nil {
+			return fmt.Errorf("element %d: %w", n, err)
+		}
+		if err := each(element); err != nil {
+			return fmt.Errorf("element %d: %w", n, err)
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+func atEnd(d *json.Decoder) error {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more follows behind the end of the answer")
+	}
+	return nil
+}
+
+func emptyBody(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errors.New("the answer is empty")
+	}
+	return err
+}
