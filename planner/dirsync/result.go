@@ -61,6 +61,8 @@ type Decision struct {
 	Exempt string
 	// Needs are addresses whose decisions must be done first, because they give up an address that this one takes.
 	Needs []string
+	// Known is the address of the account's record in state, which a rename leaves behind; "" when there is none.
+	Known string
 	// Held says why the decision is not applied; "" when it is.
 	Held string
 	// GoneSince is the grace clock to remember; zero while the entry lives.
@@ -87,8 +89,12 @@ type Link struct {
 	Owned   []string
 	Hash    string
 	Reasons []Reason
-	// Created, Converted and Disabled are taken over from an earlier record, if there was one.
+	// From is the address of the record that this one replaces; "" when there was none. Created, Converted and Disabled
+	// are taken over from it.
+	From                         string
 	Created, Converted, Disabled bool
+	// GoneSince starts the clock of a stray that is adopted.
+	GoneSince time.Time
 }
 
 // Clock is a grace clock to be started, or stopped (zero), in state. Nothing is written to the vendor.
@@ -162,8 +168,10 @@ type Result struct {
 	// Destructive: some decision that is not held is.
 	Destructive bool
 	Held        []Hold
-	Notes       []string
-	Seats       Forecast
+	// Allowed is the number of removals that safeguard.allow let pass, which uses it up; 0 when it was not needed.
+	Allowed int
+	Notes   []string
+	Seats   Forecast
 	// OwnedActive is the base of the percentage: active accounts managed or adopted by this plan.
 	OwnedActive int
 	// Problems say why nothing destructive may be decided.
@@ -203,4 +211,35 @@ func (r *Result) Find(address string) *Decision {
 		}
 	}
 	return nil
+}
+
+// Remember returns what state has to keep of the account when the decision was carried out; uid is what Essentials
+// assigned. The record at
+// Known is replaced. false: nothing is to be kept.
+func (d *Decision) Remember(prev *Known, policy string, uid int) (Known, bool) {
+	if d.Action == Delete || prev == nil && !d.Adopt && d.Action != Add {
+		return Known{}, false
+	}
+	if uid == 0 {
+		uid = d.UID
+	}
+	k := Known{
+		Address: d.After.Address, UID: uid, ObjectID: d.ObjectID, Policy: policy, Kind: d.Kind,
+		Hash: ownedHash(d.After, d.Owned), Aliases: d.Owned, Created: d.Created, GoneSince: d.GoneSince,
+	}
+	if d.After.Type == directory.FunctionalAccount && d.Action != Add {
+		k.Converted = d.Before.Type != directory.FunctionalAccount || prev != nil && prev.Converted
+	}
+	if !d.After.Active {
+		k.Disabled = d.Before.Active || prev != nil && prev.Disabled
+	}
+	return k, true
+}
+
+// Remember returns what state has to keep of an adopted account.
+func (l *Link) Remember(policy string) Known {
+	return Known{
+		Address: l.Address, UID: l.UID, ObjectID: l.ObjectID, Policy: policy, Kind: l.Kind, Hash: l.Hash, Aliases: l.Owned,
+		Created: l.Created, Converted: l.Converted, Disabled: l.Disabled, GoneSince: l.GoneSince,
+	}
 }

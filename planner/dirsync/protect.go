@@ -1,0 +1,256 @@
+package dirsync
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/providers/directory"
+)
+
+// protections are the exemptions, indexed by what they name.
+type protections struct {
+	list      []Protection
+	byAddress map[string][]int
+	byUID     map[int][]int
+	byObject  map[string][]int
+	whens     []int
+}
+
+func (p *protections) empty() bool { return len(p.list) == 0 }
+
+// hit is the protection that holds for a unit: "unchanged" before "functional_account".
+type hit struct {
+	*Protection
+	via string
+}
+
+func (d *decider) protect(in []Protection) {
+	p := &d.prot
+	p.list = slices.SortedStableFunc(slices.Values(in), func(a, b Protection) int { return strings.Compare(a.Source, b.Source) })
+	p.byAddress, p.byUID, p.byObject = map[string][]int{}, map[int][]int{}, map[string][]int{}
+	for i := range p.list {
+		x := &p.list[i]
+		if !x.Expires.IsZero() && d.req.Now.After(x.Expires) {
+			d.note("%s ended on %s and goes on protecting: renew or remove it.", x.Source, x.Expires.Format("2006-01-02"))
+		}
+		for _, a := range x.Addresses {
+			a = directory.Fold(a)
+			p.byAddress[a] = append(p.byAddress[a], i)
+		}
+		for _, uid := range x.UIDs {
+			if uid != 0 {
+				p.byUID[uid] = append(p.byUID[uid], i)
+			}
+		}
+		for _, id := range x.ObjectIDs {
+			if id != "" {
+				p.byObject[directory.Fold(id)] = append(p.byObject[directory.Fold(id)], i)
+			}
+		}
+		if x.When != nil {
+			p.whens = append(p.whens, i)
+		}
+		d.protectGroups(i)
+	}
+}
+
+// protectGroups resolves group names. A name that does not match exactly one group leaves the last members protected.
+func (d *decider) protectGroups(i int) {
+	x := &d.prot.list[i]
+	if len(x.Groups) == 0 {
+		return
+	}
+	members := map[string]bool{}
+	doubt := false
+	for _, name := range x.Groups {
+		found := d.groupsNamed(name)
+		switch len(found) {
+		case 1:
+			d.members(found[0], members)
+		case 0:
+			doubt = true
+			d.note("%s names the group %q, which the directory does not have: it goes on protecting its last members.", x.Source, name)
+		default:
+			doubt = true
+			d.note("%s names the group %q, and the directory has %d groups of that name: it goes on protecting its last members. Name the group by its address.", x.Source, name, len(found))
+		}
+	}
+	for _, id := range slices.Sorted(keys(members)) {
+		d.prot.byObject[id] = append(d.prot.byObject[id], i)
+	}
+	if doubt && x.Last == nil {
+		d.problem("%s protects a group that cannot be found, and whom it protected is not known", x.Source)
+	}
+	if !doubt && x.When == nil && d.shrunken(x, members) {
+		doubt = true
+	}
+	if doubt {
+		for _, a := range x.Last {
+			a = directory.Fold(a)
+			d.prot.byAddress[a] = append(d.prot.byAddress[a], i)
+		}
+	}
+}
+
+// shrunken: more than half of those protected last, and more than one, are no members any more. Groups lose members one
+// by one; they lose most of them at once by mistake.
+func (d *decider) shrunken(x *Protection, members map[string]bool) bool {
+	lost := 0
+	now := map[string]bool{}
+	for _, a := range x.Addresses {
+		now[directory.Fold(a)] = true
+	}
+	for id := range members {
+		if e := d.byID[id]; e != nil {
+			now[e.Address] = true
+		}
+	}
+	for _, a := range x.Last {
+		if !now[directory.Fold(a)] {
+			lost++
+		}
+	}
+	if lost < 2 || lost*2 <= len(x.Last) {
+		return false
+	}
+	d.note("%s protected %d addresses and %d of them are no members any more: it goes on protecting them until the exemption is applied again.", x.Source, len(x.Last), lost)
+	return true
+}
+
+func (d *decider) groupsNamed(name string) []*directory.Entry {
+	var found []*directory.Entry
+	for _, g := range d.groups {
+		if strings.EqualFold(g.Name, name) || g.Address != "" && g.Address == directory.Fold(name) {
+			found = append(found, g)
+		}
+	}
+	return found
+}
+
+// members collects the object ids below a group, nested groups too; a group that contains itself ends there.
+func (d *decider) members(g *directory.Entry, into map[string]bool) {
+	for _, id := range g.Members {
+		id = directory.Fold(id)
+		if into[id] {
+			continue
+		}
+		into[id] = true
+		if nested := d.groupByID[id]; nested != nil {
+			d.members(nested, into)
+		}
+	}
+}
+
+// groupEntries are all groups known, each once, sorted by object id.
+func groupEntries(r *directory.Reading) []*directory.Entry {
+	var out []*directory.Entry
+	for _, g := range r.Groups {
+		if g != nil {
+			out = append(out, normalEntry(g))
+		}
+	}
+	for _, e := range r.Entries {
+		if e != nil && e.Kind.IsGroup() {
+			out = append(out, normalEntry(e))
+		}
+	}
+	// Of two copies of a group the one with members comes first.
+	slices.SortStableFunc(out, func(a, b *directory.Entry) int {
+		return cmp.Or(strings.Compare(a.ObjectID, b.ObjectID), cmp.Compare(len(b.Members), len(a.Members)), strings.Compare(a.Name, b.Name))
+	})
+	return slices.CompactFunc(out, func(a, b *directory.Entry) bool { return a.ObjectID != "" && a.ObjectID == b.ObjectID })
+}
+
+// protection finds what protects a unit; nil for nothing. An error means that a predicate could not be evaluated.
+func (d *decider) protection(u *unit) (*hit, error) {
+	p := &d.prot
+	if p.empty() {
+		return nil, nil
+	}
+	best := -1
+	via := ""
+	take := func(candidates []int, how string) {
+		for _, i := range candidates {
+			if best < 0 || p.list[best].As == AsFunctional && p.list[i].As != AsFunctional {
+				best, via = i, how
+			}
+		}
+	}
+	named := func(address string) {
+		if address == "" {
+			return
+		}
+		candidates := p.byAddress[address]
+		if len(candidates) == 0 {
+			return
+		}
+		take(candidates, "its address "+address)
+		for _, i := range candidates {
+			b := Binding{Source: p.list[i].Source, Address: address}
+			if u.account != nil {
+				b.UID = u.account.UID
+			}
+			if u.entry != nil {
+				b.ObjectID = u.entry.ObjectID
+			} else if u.known != nil {
+				b.ObjectID = u.known.ObjectID
+			}
+			d.res.Bindings = append(d.res.Bindings, b)
+		}
+	}
+	if u.entry != nil {
+		named(u.entry.Address)
+		for _, a := range u.entry.Aliases {
+			named(a)
+		}
+		if upn := directory.Fold(u.entry.UPN); upn != u.entry.Address {
+			named(upn)
+		}
+		if c := p.byObject[u.entry.ObjectID]; len(c) > 0 {
+			take(c, "its object "+u.entry.ObjectID)
+		}
+	}
+	if u.account != nil {
+		named(u.account.Address)
+		for _, a := range u.account.Aliases {
+			named(a)
+		}
+		if c := p.byUID[u.account.UID]; len(c) > 0 {
+			take(c, fmt.Sprintf("its account %d", u.account.UID))
+		}
+	}
+	if u.known != nil {
+		named(u.known.Address)
+		if c := p.byObject[u.known.ObjectID]; u.known.ObjectID != "" && len(c) > 0 {
+			take(c, "its object "+u.known.ObjectID)
+		}
+	}
+	if u.entry != nil && (best < 0 || p.list[best].As == AsFunctional) {
+		for _, i := range p.whens {
+			match, err := p.list[i].When.Match(u.entry)
+			if err != nil {
+				return nil, fmt.Errorf("when (%s) of %s: %w", p.list[i].When.Text(), p.list[i].Source, err)
+			}
+			if match {
+				take([]int{i}, "when ("+p.list[i].When.Text()+")")
+			}
+		}
+	}
+	if best < 0 {
+		return nil, nil
+	}
+	return &hit{Protection: &p.list[best], via: via}, nil
+}
+
+func (h *hit) reason() Reason {
+	text := fmt.Sprintf("%s protects it by %s", h.Source, h.via)
+	if h.Reason != "" {
+		text += ": " + h.Reason
+	}
+	if h.Owner != "" {
+		text += " (" + h.Owner + ")"
+	}
+	return Reason{Rule: "R40", Text: text + "."}
+}

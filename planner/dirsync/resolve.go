@@ -1,0 +1,260 @@
+package dirsync
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weir-project/weir/providers/directory"
+)
+
+type skipUntil struct {
+	until time.Time
+}
+
+func (d *decider) leaveOut() {
+	d.skips = make(map[string]skipUntil, len(d.req.Skips))
+	for a, until := range d.req.Skips {
+		a = directory.Fold(a)
+		// Two spellings of one address: the one that lasts longer counts, so that the order of the map does not.
+		if old, ok := d.skips[a]; !ok || until.IsZero() || !old.until.IsZero() && until.After(old.until) {
+			d.skips[a] = skipUntil{until}
+		}
+	}
+}
+
+// addresses are all that the account accepts, the primary first; none for nil.
+func addresses(a *directory.Account) []string {
+	if a == nil {
+		return nil
+	}
+	return append([]string{a.Address}, a.Aliases...)
+}
+
+func holds(a *directory.Account, address string) bool {
+	return a != nil && (a.Address == address || contains(a.Aliases, address))
+}
+
+// resolve drops the decisions that a person left out and those that collide, finds out which must wait for which, and
+// what each loses.
+func (d *decider) resolve() {
+	slices.SortFunc(d.works, func(a, b *work) int {
+		return cmp.Or(strings.Compare(a.Address, b.Address), strings.Compare(a.ObjectID, b.ObjectID), cmp.Compare(a.UID, b.UID))
+	})
+	d.dropLeftOut()
+
+	// claims are addresses that a work takes and does not have yet.
+	claims := map[string]*work{}
+	for _, w := range d.works {
+		if w.blocked != nil || w.After == nil {
+			continue
+		}
+		for _, x := range addresses(w.After) {
+			if holds(w.Before, x) {
+				continue
+			}
+			if d.req.Declared[x] {
+				w.block(SkipCollision, "An account block declares the address %s.", x)
+			}
+			if other := claims[x]; other != nil {
+				w.block(SkipCollision, "Both it and %s claim the address %s.", other.Address, x)
+				other.block(SkipCollision, "Both it and %s claim the address %s.", w.Address, x)
+				continue
+			}
+			claims[x] = w
+		}
+	}
+	if len(claims) > 0 {
+		d.meetHolders(claims)
+	}
+	d.dropCycles()
+	d.spread()
+	kept := d.works[:0]
+	for _, w := range d.works {
+		if w.blocked == nil {
+			kept = append(kept, w)
+			continue
+		}
+		d.skip(w.u, w.code, append(slices.Clone(w.Reasons), w.blocked...))
+	}
+	clear(d.works[len(kept):])
+	d.works = kept
+	d.losses(claims)
+}
+
+func (w *work) block(code SkipCode, format string, args ...any) {
+	if w.blocked == nil {
+		w.code = code
+	}
+	w.blocked = append(w.blocked, Reason{Text: fmt.Sprintf(format, args...)})
+}
+
+func (d *decider) dropLeftOut() {
+	if len(d.skips) == 0 {
+		return
+	}
+	for _, w := range d.works {
+		names := append(addresses(w.Before), w.Known)
+		if w.After != nil {
+			names = append(names, w.After.Address)
+		}
+		for _, x := range names {
+			s, ok := d.skips[x]
+			if !ok {
+				continue
+			}
+			switch {
+			case s.until.IsZero():
+				w.block(SkipLeftOut, "A person left %s out.", x)
+			case d.req.Now.After(s.until):
+				w.block(SkipLeftOut, "A person left %s out until %s; it is still left out until somebody takes that back.", x, day(s.until))
+				d.note("%s was left out until %s and still is: take that back, or renew it.", x, day(s.until))
+			default:
+				w.block(SkipLeftOut, "A person left %s out until %s.", x, day(s.until))
+			}
+			break
+		}
+	}
+}
+
+// meetHolders looks for each claimed address among the accounts that exist: its holder either gives it up, and then
+// goes first, or keeps it, and then the claim fails.
+func (d *decider) meetHolders(claims map[string]*work) {
+	holders := make(map[*directory.Account]*work, len(d.works))
+	for _, w := range d.works {
+		if w.Before != nil {
+			holders[w.Before] = w
+		}
+	}
+	for _, a := range d.accounts {
+		meet := func(x string) {
+			w := claims[x]
+			if w == nil || w.Before == a {
+				return
+			}
+			h := holders[a]
+			if h != nil && h.blocked == nil && !holds(h.After, x) {
+				if !slices.Contains(w.givers, h) {
+					w.givers = append(w.givers, h)
+					w.Needs = append(w.Needs, h.Address)
+				}
+				return
+			}
+			w.block(SkipCollision, "The account %s (%s) holds the address %s.", a.Address, strings.ReplaceAll(string(a.Type), "_", " "), x)
+		}
+		meet(a.Address)
+		for _, x := range a.Aliases {
+			meet(x)
+		}
+	}
+	for _, w := range d.works {
+		slices.Sort(w.Needs)
+	}
+}
+
+// dropCycles blocks works that need each other in a circle: two accounts that swap an address cannot be changed one
+// after the other.
+func (d *decider) dropCycles() {
+	waiting := map[*work]int{}
+	takers := map[*work][]*work{}
+	for _, w := range d.works {
+		for _, g := range w.givers {
+			waiting[w]++
+			takers[g] = append(takers[g], w)
+		}
+	}
+	var ready []*work
+	for _, w := range d.works {
+		if waiting[w] == 0 && len(takers[w]) > 0 {
+			ready = append(ready, w)
+		}
+	}
+	for len(ready) > 0 {
+		w := ready[len(ready)-1]
+		ready = ready[:len(ready)-1]
+		for _, t := range takers[w] {
+			if waiting[t]--; waiting[t] == 0 {
+				ready = append(ready, t)
+			}
+		}
+	}
+	for _, w := range d.works {
+		if waiting[w] > 0 {
+			w.block(SkipCollision, "It swaps addresses with %s: give one of them an address that is free first.", strings.Join(w.Needs, ", "))
+		}
+	}
+}
+
+// spread blocks, along addresses handed over, whoever depends on a blocked work: the taker cannot have the address, and
+// the giver would leave it without an account.
+func (d *decider) spread() {
+	d.along(func(w *work) bool { return w.blocked != nil }, func(w, because *work) {
+		w.block(SkipCollision, "An address goes from one to the other, and %s is left as it is.", because.Address)
+	})
+}
+
+// along visits everybody connected, by addresses handed over, to a work that is marked; visit marks.
+func (d *decider) along(marked func(*work) bool, visit func(w, because *work)) {
+	near := map[*work][]*work{}
+	for _, w := range d.works {
+		for _, g := range w.givers {
+			near[w] = append(near[w], g)
+			near[g] = append(near[g], w)
+		}
+	}
+	if len(near) == 0 {
+		return
+	}
+	var queue []*work
+	for _, w := range d.works {
+		if marked(w) && len(near[w]) > 0 {
+			queue = append(queue, w)
+		}
+	}
+	for len(queue) > 0 {
+		w := queue[0]
+		queue = queue[1:]
+		for _, n := range near[w] {
+			if !marked(n) {
+				visit(n, w)
+				queue = append(queue, n)
+			}
+		}
+	}
+}
+
+// losses fills in what each work takes out of service: what its account accepts today and neither it nor a taker
+// accepts tomorrow.
+func (d *decider) losses(claims map[string]*work) {
+	for _, w := range d.works {
+		if w.Before != nil && w.Before.Active {
+			for _, x := range addresses(w.Before) {
+				if w.After != nil && w.After.Active && holds(w.After, x) {
+					continue
+				}
+				if t := claims[x]; t != nil && t != w && t.blocked == nil && t.After.Active {
+					continue
+				}
+				w.Loses = append(w.Loses, x)
+			}
+			slices.Sort(w.Loses)
+		}
+		// Conversions count as destructive: the user loses a login, or the organization a seat.
+		w.Destructive = w.Action == Delete || w.Action == Disable || w.Action == Convert || len(w.Loses) > 0
+	}
+	if !d.barred {
+		return
+	}
+	// Nothing destructive gets here on an incomplete read; should it ever, it ends here.
+	kept := d.works[:0]
+	for _, w := range d.works {
+		if w.Destructive {
+			d.incomplete(w.u)
+			continue
+		}
+		kept = append(kept, w)
+	}
+	d.works = kept
+}
