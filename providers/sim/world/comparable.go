@@ -41,6 +41,13 @@ func (w *World) Comparable() ([]byte, error) {
 		for _, x := range objects(o["dkim"]) {
 			drop(x, "did")
 		}
+		if fs, ok := o["features"].(map[string]any); ok {
+			for k, v := range fs { // a feature that is off reads the same as one that nobody touched
+				if v == false || fmt.Sprint(v) == "0" {
+					delete(fs, k)
+				}
+			}
+		}
 		if az, ok := o["azure"].(map[string]any); ok {
 			drop(az, "last_successful_sync", "connection_green", "secret_expiry")
 		}

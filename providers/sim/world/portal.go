@@ -66,6 +66,10 @@ func (w *World) Portal(edits ...json.RawMessage) error {
 	return nil
 }
 
+// vocabulary is every member that an edit may have.
+var vocabulary = slices.Concat(organizationTargets, tenantTargets, recordTypes,
+	[]string{"organization", "tenant", "zone", "switches", "add", "restore", "members", "secret", "principal", "name"})
+
 // edit is one edit while it is made: its members, taken out as they are understood.
 type edit map[string]json.RawMessage
 
@@ -73,6 +77,11 @@ func (w *World) edit(raw json.RawMessage) error {
 	var e edit
 	if err := decode(raw, &e); err != nil {
 		return err
+	}
+	for k := range e {
+		if !slices.Contains(vocabulary, k) {
+			return unknown("word of an edit", k, vocabulary)
+		}
 	}
 	var err error
 	switch {

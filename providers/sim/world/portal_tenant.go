@@ -438,13 +438,13 @@ func (w *World) editExchange(what string, list *[]*ExchangeObject, parameters []
 			case k == "Name":
 				n, ok := v.(string)
 				if !ok || n == "" {
-					return errors.New("Name: want a text")
+					return errors.New("parameter Name: want a text")
 				}
 				name = n
 			case k == "Priority":
 				n, ok := v.(float64)
 				if !ok || n < 0 || int(n) >= len(*list) && slices.Contains(*list, o) {
-					return fmt.Errorf("Priority: want a number from 0 to %d", len(*list)-1)
+					return fmt.Errorf("parameter Priority: want a number from 0 to %d", len(*list)-1)
 				}
 				place = int(n)
 			}

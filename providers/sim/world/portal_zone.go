@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// recordTypes are what an edit can set in a zone.
+var recordTypes = []string{"txt", "mx", "cname", "a", "failing"}
+
 // editZone sets records of one name of a zone; null or an empty list removes them. A zone that does not exist is made.
 func (w *World) editZone(e edit) error {
 	apex, err := e.text("zone")
@@ -28,7 +31,7 @@ func (w *World) editZone(e edit) error {
 		z = &Zone{}
 	}
 	done := false
-	for _, kind := range []string{"txt", "mx", "cname", "a", "failing"} {
+	for _, kind := range recordTypes {
 		raw, ok := e[kind]
 		if !ok {
 			continue
@@ -60,7 +63,7 @@ func (w *World) editZone(e edit) error {
 		}
 	}
 	if !done {
-		return unknown("record type", firstKey(e), []string{"txt", "mx", "cname", "a", "failing"})
+		return unknown("record type", firstKey(e), recordTypes)
 	}
 	w.Zones[apex] = z
 	return nil
