@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/weir-project/weir/providers/sim/world"
@@ -148,4 +149,28 @@ func FuzzTokens(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestConcurrentUse is for the race detector: readers, writers, delta and batches at once, with lag and throttling on.
+func TestConcurrentUse(t *testing.T) {
+	w := newWorld(300)
+	w.Switches.GraphLag, w.Switches.GraphThrottle = 1, 1<<30
+	c := newClient(t, w)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			c := *c
+			for n := range 10 {
+				c.get("/users?$top=50").want(200)
+				c.get("/users/delta").want(200)
+				c.do("PATCH", fmt.Sprintf("/applications(uniqueName='n%d-%d')", i, n), object{"displayName": "x"}, "Prefer: create-if-missing").want(201)
+				c.get("/applications").want(200)
+				c.batch(object{"id": "1", "method": "GET", "url": "/servicePrincipals"})
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(w.Tenants[0].Applications); n != 40 {
+		t.Errorf("%d applications", n)
+	}
 }

@@ -87,7 +87,7 @@ func (x *request) delta(d *tracked) (*reply, error) {
 			Issued: x.w.Clock.Unix()}))
 	}
 	b = append(b, `,"value":[`...)
-	b = append(b, p.out...)
+	b = append(b, p.values()...)
 	b = append(b, ']', '}')
 	out := &reply{status: http.StatusOK, body: b}
 	if p.minimal {
@@ -197,8 +197,36 @@ type deltaPage struct {
 	links   bool
 	minimal bool
 	out     []byte
+	starts  []int // where each object begins in out
 	objects int
 	written int // links
+}
+
+// begin starts the next object of the page.
+func (p *deltaPage) begin() {
+	if p.objects > 0 {
+		p.out = append(p.out, ',')
+	}
+	p.objects++
+	p.starts = append(p.starts, len(p.out))
+}
+
+// values are the objects of the page. The service promises no order and may repeat objects; the switch makes it do so.
+func (p *deltaPage) values() []byte {
+	if !p.x.w.Switches.DeltaShuffled || len(p.starts) < 2 {
+		return p.out
+	}
+	part := func(i int) []byte {
+		if i == len(p.starts)-1 {
+			return p.out[p.starts[i]:]
+		}
+		return p.out[p.starts[i] : p.starts[i+1]-1]
+	}
+	var out []byte
+	for i := len(p.starts) - 1; i >= 0; i-- {
+		out = append(append(out, part(i)...), ',')
+	}
+	return append(out, part(len(p.starts)-1)...)
 }
 
 func (p *deltaPage) full() bool { return p.objects >= deltaObjects || p.written >= deltaLinks }
@@ -266,10 +294,7 @@ func (p *deltaPage) object(o any) bool {
 			st.only = st.keepNull
 		}
 	}
-	if p.objects > 0 {
-		p.out = append(p.out, ',')
-	}
-	p.objects++
+	p.begin()
 	p.out = p.d.e.appendObject(p.out, p.x, p.cols, o, st)
 	done := true
 	if p.links {
@@ -365,10 +390,7 @@ func (p *deltaPage) deleted() bool {
 			p.tok.Position = i
 			return true
 		}
-		if p.objects > 0 {
-			p.out = append(p.out, ',')
-		}
-		p.objects++
+		p.begin()
 		p.out = append(p.out, `{"id":`...)
 		p.out = appendText(p.out, item.ID)
 		reason := "changed"

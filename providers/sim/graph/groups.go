@@ -264,9 +264,10 @@ func transitiveMembers(cast *entity, count bool) func(*request) (*reply, error) 
 		var flat []string
 		for queue := []*world.Group{g}; len(queue) > 0; queue = queue[1:] {
 			ids, err := x.visibleMembers(queue[0])
-			if err != nil {
+			if err != nil && queue[0] == g {
 				return nil, err
 			}
+			// A hidden group further down shows itself but not its members.
 			for _, id := range ids {
 				if seen[id] {
 					continue

@@ -25,8 +25,11 @@ func (s staticToken) GetAuthorizationToken(context.Context, *url.URL, map[string
 }
 
 func (staticToken) GetAllowedHostsValidator() *authentication.AllowedHostsValidator {
-	v := authentication.NewAllowedHostsValidator([]string{"127.0.0.1"})
-	return &v
+	v, err := authentication.NewAllowedHostsValidatorErrorCheck([]string{"127.0.0.1"})
+	if err != nil {
+		panic(err) // a host name is a host name
+	}
+	return v
 }
 
 // TestSDKCore drives the handler with the vendor's own request adapter over TLS: raw reads by SendPrimitive, a

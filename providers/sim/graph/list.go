@@ -139,7 +139,10 @@ func (x *request) list(src source, l listing) (*reply, error) {
 	}
 	var values []byte
 	var next *pageToken
-	if x.q.order == "" {
+	if x.w.Switches.GraphEmptyPages && tok != nil && !tok.Gap {
+		next = tok
+		next.Gap = true
+	} else if x.q.order == "" {
 		values, next = x.pageByPosition(src, tok, top, match, write)
 	} else {
 		values, next = x.pageByOrder(src, l.e.property(x.q.order), tok, top, match, write)

@@ -87,7 +87,11 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/users?$orderby=department", nil, 400, "Request_UnsupportedQuery", ""},
 		{"GET", "/servicePrincipals?$orderby=displayName", nil, 400, "Request_UnsupportedQuery", ""},
 		{"GET", "/users?$search=\"displayName:x\"", []string{eventual}, 501, "NotImplemented", "$search"},
-		{"GET", "/users?$expand=manager", nil, 400, "Request_UnsupportedQuery", "$expand"},
+		{"GET", "/users?$expand=manager", nil, 501, "NotImplemented", "$expand"},
+		{"GET", "/applications/delta", nil, 501, "NotImplemented", "delta"},
+		{"GET", "/users/$bogus", nil, 501, "NotImplemented", ""},
+		{"GET", "/groups/" + groupID(1) + "/members/microsoft.graph.device", nil, 501, "NotImplemented", ""},
+		{"GET", "/users/delta?$orderby=displayName", nil, 400, "Request_UnsupportedQuery", "delta"},
 		{"GET", "/groups?$expand=owners", nil, 501, "NotImplemented", "$expand"},
 		{"GET", "/groups?$expand=members&$count=true", []string{eventual}, 400, "Request_UnsupportedQuery", "$expand"},
 		{"GET", "/users?$bogus=1", nil, 400, "BadRequest", "$bogus"},
@@ -275,6 +279,33 @@ func TestPaging(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.get(next).want(400, "Directory_ExpiredPageToken")
+}
+
+func TestEmptyPages(t *testing.T) {
+	w := newWorld(250)
+	w.Switches.GraphEmptyPages = true
+	c := newClient(t, w)
+	all, _, n := c.pages("/users?$select=id")
+	if len(all) != 250 || n != 5 {
+		t.Errorf("%d users on %d pages", len(all), n)
+	}
+	if a := c.get(c.get("/users").want(200).text("@odata.nextLink")).want(200); len(a.values()) != 0 || a.text("@odata.nextLink") == "" {
+		t.Errorf("second page %s", a.raw)
+	}
+}
+
+// TestPageCostsAPage counts how many objects a page looks at: it must not depend on the size of the directory.
+func TestPageCostsAPage(t *testing.T) {
+	const size, top = 1 << 20, 999
+	looked := 0
+	src := source{n: size, sorted: true, at: func(int) (*entity, any) { looked++; return userEntity, nil },
+		id: func(i int) string { looked++; return personID(i) }}
+	x := &request{}
+	match := func(i int) (*entity, any, bool) { e, o := src.at(i); return e, o, true }
+	_, next := x.pageByPosition(src, &pageToken{After: personID(size / 2)}, top, match, func(b []byte, _ *entity, _ any) []byte { return b })
+	if next == nil || next.After != personID(size/2+top) || looked > top+64 {
+		t.Errorf("looked %d times, next %+v", looked, next)
+	}
 }
 
 func TestPagingByOrder(t *testing.T) {

@@ -70,7 +70,7 @@ var principalEntity = newEntity("servicePrincipal", "ServicePrincipal", "service
 	{name: "notificationEmailAddresses", get: always(texts(nil))},
 	{name: "preferredSingleSignOnMode", get: always(value{})},
 	{name: "replyUrls", get: func(x *request, o any) value {
-		if _, a := x.w.HomeOf(o.(*world.ServicePrincipal).AppID); a != nil {
+		if a := x.backing(o.(*world.ServicePrincipal)); a != nil {
 			return texts(a.RedirectURIs)
 		}
 		return texts(nil)
@@ -78,14 +78,14 @@ var principalEntity = newEntity("servicePrincipal", "ServicePrincipal", "service
 	{name: "servicePrincipalNames", ops: opAny, get: func(x *request, o any) value {
 		s := o.(*world.ServicePrincipal)
 		names := []string{s.AppID}
-		if _, a := x.w.HomeOf(s.AppID); a != nil {
+		if a := x.backing(s); a != nil {
 			names = append(names, a.IdentifierURIs...)
 		}
 		return texts(names)
 	}},
 	{name: "servicePrincipalType", ops: opEqual, get: always(text("Application"))},
 	{name: "signInAudience", get: func(x *request, o any) value {
-		if _, a := x.w.HomeOf(o.(*world.ServicePrincipal).AppID); a != nil {
+		if a := x.backing(o.(*world.ServicePrincipal)); a != nil {
 			return text(audienceOf(a))
 		}
 		return text("AzureADMultipleOrgs")
@@ -101,6 +101,19 @@ var principalEntity = newEntity("servicePrincipal", "ServicePrincipal", "service
 	{name: "resourceSpecificApplicationPermissions", get: always(structure("[]"))},
 	{name: "verifiedPublisher", get: always(structure(`{"displayName":null,"verifiedPublisherId":null,"addedDateTime":null}`))},
 })
+
+// backing is the application that s stands for, nil for Microsoft's own. It asks the owning tenant and not the whole
+// world: there may be ten thousand.
+func (x *request) backing(s *world.ServicePrincipal) *world.Application {
+	owner := x.t
+	if s.OwnerTenant != "" {
+		owner = x.w.Tenant(s.OwnerTenant)
+	}
+	if owner == nil {
+		return nil
+	}
+	return owner.ApplicationByAppID(s.AppID)
+}
 
 func appRoles(appID string) []map[string]any {
 	out := []map[string]any{}
@@ -195,8 +208,12 @@ func createPrincipal(x *request) (*reply, error) {
 	if err := f.done(); err != nil {
 		return nil, err
 	}
-	home, app := x.w.HomeOf(s.AppID)
 	known := world.Permissions[s.AppID] != nil // Microsoft's own resources are registered outside the world
+	var home *world.Tenant
+	var app *world.Application
+	if !known {
+		home, app = x.w.HomeOf(s.AppID)
+	}
 	local := home == x.t
 	switch {
 	case app == nil && !known, app != nil && !local && audienceOf(app) == "AzureADMyOrg", local && !x.sees(app.ID):

@@ -67,10 +67,11 @@ func optionRefused(name string, rt *route) *fault {
 	switch name {
 	case "skip":
 		return unsupportedQuery("'$skip' is not supported by the service.")
-	case "search":
-		return unimplemented("$search on %s", rt.template)
-	case "select", "filter", "top", "count", "orderby", "expand", "skiptoken", "deltatoken", "format", "apply", "compute":
-		return unsupportedQuery("The query option '$%s' is not supported on %s %s.", name, rt.method, rt.template)
+	case "select", "filter", "top", "count", "orderby", "expand", "search", "skiptoken", "deltatoken", "format":
+		if strings.HasSuffix(rt.template, "/delta") {
+			return unsupportedQuery("The query option '$%s' is not supported by delta queries.", name)
+		}
+		return unimplemented("$%s on %s %s", name, rt.method, rt.template)
 	}
 	return &fault{status: 400, code: "BadRequest", message: fmt.Sprintf(
 		"The query parameter '$%s' is not supported.", name)}

@@ -77,6 +77,11 @@ func buildRoutes(routes []route) *node {
 	return root
 }
 
+// reserved segments mean something of their own and are never a key: what is not served there must not look absent.
+func reserved(segment string) bool {
+	return segment == "" || segment[0] == '$' || strings.EqualFold(segment, "delta") || strings.HasPrefix(segment, "microsoft.graph.")
+}
+
 // find returns the route of a path and the values of its placeholders. A fixed segment wins over a placeholder.
 func (n *node) find(method string, segments []string) (*route, []string) {
 	if len(segments) == 0 {
@@ -87,7 +92,7 @@ func (n *node) find(method string, segments []string) (*route, []string) {
 			return r, p
 		}
 	}
-	if n.any == nil || segments[0] == "" {
+	if n.any == nil || reserved(segments[0]) {
 		return nil, nil
 	}
 	r, p := n.any.find(method, segments[1:])

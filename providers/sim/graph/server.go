@@ -187,17 +187,17 @@ func (s *server) answer(in *incoming, requestID string) *reply {
 		s.w.RLock()
 		defer s.w.RUnlock()
 	}
-	claims, t, f := s.authenticate(in.header.Get("Authorization"))
-	if f != nil {
-		return s.refuseLocked(in, f, requestID)
-	}
 	world.Annotate(in.ctx, func(c *world.Call) {
-		c.Tenant, c.Changing = t.ID, changing
-		c.Operation = in.method + " " + strings.TrimPrefix(in.path, "/"+version)
+		c.Changing, c.Operation = changing, in.method+" "+strings.TrimPrefix(in.path, "/"+version)
 		if rt != nil {
 			c.Operation = in.method + " " + rt.template
 		}
 	})
+	claims, t, f := s.authenticate(in.header.Get("Authorization"))
+	if f != nil {
+		return s.refuseLocked(in, f, requestID)
+	}
+	world.Annotate(in.ctx, func(c *world.Call) { c.Tenant = t.ID })
 	switch {
 	case version != "v1.0":
 		return s.refuseLocked(in, unimplemented("version %q of Microsoft Graph; only v1.0 is served", version), requestID)

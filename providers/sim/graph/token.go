@@ -17,6 +17,7 @@ type pageToken struct {
 	Sort     string `json:"s,omitempty"` // its key under $orderby
 	Null     bool   `json:"z,omitempty"` // that key is null
 	Issued   int64  `json:"t"`           // by the world's clock
+	Gap      bool   `json:"g,omitempty"` // the empty page before this one was served
 	Advanced bool   `json:"v,omitempty"` // the query was an advanced one: the header must come again
 }
 

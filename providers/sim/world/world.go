@@ -125,6 +125,10 @@ type Switches struct {
 	// GraphThrottle is the budget of resource units per application and tenant in 10 seconds of real time; 0 does not
 	// throttle, a negative number takes the documented budget of the tenant's size.
 	GraphThrottle int `json:"graph_throttle,omitempty"`
+	// GraphEmptyPages puts an empty page before every further page of a Graph list, as the paging page allows.
+	GraphEmptyPages bool `json:"graph_empty_pages,omitempty"`
+	// DeltaShuffled makes the pages of Graph delta queries come in another order and repeat an object, as documented.
+	DeltaShuffled bool `json:"delta_shuffled,omitempty"`
 	// DeltaResetAt resets (410) every Graph delta token that began before this revision.
 	DeltaResetAt uint64 `json:"delta_reset_at,omitempty"`
 }
