@@ -81,13 +81,13 @@ func (f *file) Get(ctx context.Context, key string) ([]byte, Version, error) {
 	if !validKey(key) {
 		return nil, "", fail(key, ErrDenied, errKey)
 	}
-	root, err := f.open(false)
-	if err != nil {
-		return nil, "", f.fail(key, err)
-	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, "", fail(key, ErrUnavailable, err)
+		}
+		root, err := f.open(false)
+		if err != nil {
+			return nil, "", f.fail(key, err)
 		}
 		body, err := read(root, key)
 		if errors.Is(err, errReplaced) {

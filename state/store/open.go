@@ -36,8 +36,13 @@ func Open(ctx context.Context, rawURL string) (Store, error) {
 			return nil, err
 		}
 		return &file{dir: filepath.Join(dir, filepath.FromSlash(prefix)), clock: SystemClock()}, nil
-	case "azblob", "s3", "gs":
-		return nil, fmt.Errorf("state url %s://%s: this version keeps state in file:// only", u.Scheme, u.Host)
+	case "azblob":
+		if u.Path != "" && u.Path != "/" || u.Port() != "" {
+			return nil, fmt.Errorf("state url %s: after azblob:// stands the container's name alone; a folder in it is ?prefix=msp/", u.Redacted())
+		}
+		return openAzure(ctx, u.Host, prefix, azureFromEnvironment())
+	case "s3", "gs":
+		return nil, fmt.Errorf("state url %s://%s: this version keeps state in file:// and azblob:// only", u.Scheme, u.Host)
 	}
 	return nil, fmt.Errorf("state url with scheme %q: state is kept in file:// or azblob://", u.Scheme)
 }

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
+	azureobject "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/azureblob"
+)
+
+// azure keeps objects as block blobs of one container.
+type azure struct {
+	bucket *blob.Bucket
+	prefix string
+}
+
+// azureAccess is how to reach an account. It comes from the operator's
+// environment and never from a URL.
+type azureAccess struct {
+	account    string // AZURE_STORAGE_ACCOUNT
+	key        string // AZURE_STORAGE_KEY
+	sas        string // AZURE_STORAGE_SAS_TOKEN
+	connection string // AZURE_STORAGE_CONNECTION_STRING
+	domain     string // AZURE_STORAGE_DOMAIN; empty for the public cloud
+	transport  policy.Transporter
+}
+
+func azureFromEnvironment() azureAccess {
+	return azureAccess{
+		account:    os.Getenv("AZURE_STORAGE_ACCOUNT"),
+		key:        os.Getenv("AZURE_STORAGE_KEY"),
+		sas:        os.Getenv("AZURE_STORAGE_SAS_TOKEN"),
+		connection: os.Getenv("AZURE_STORAGE_CONNECTION_STRING"),
+		domain:     os.Getenv("AZURE_STORAGE_DOMAIN"),
+	}
+}
+
+// A container name, https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+var containerName = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9]){2,62}$`)
+
+func openAzure(ctx context.Context, name, prefix string, access azureAccess) (Store, error) {
+	if !containerName.MatchString(name) {
+		return nil, fmt.Errorf("azblob://%s: not the name of a container: 3 to 63 of a-z, 0-9 and single hyphens", name)
+	}
+	client, err := access.client(name)
+	if err != nil {
+		return nil, fmt.Errorf("azblob://%s: %w", name, err)
+	}
+	if err := checkEndpoint(client.URL()); err != nil {
+		return nil, fmt.Errorf("azblob://%s: %w", name, err)
+	}
+	bucket, err := azureblob.OpenBucket(ctx, client, nil)
+	if err != nil {
+		return nil, fmt.Errorf("azblob://%s: %w", name, err)
+	}
+	return &azure{bucket: bucket, prefix: prefix}, nil
+}
+
+// client chooses the credential in the order of the library's own opener, which
+// takes no retry options.
+func (a azureAccess) client(name string) (*container.Client, error) {
+	o := &container.ClientOptions{ClientOptions: policy.ClientOptions{
+		Transport: a.transport,
+		Telemetry: policy.TelemetryOptions{ApplicationID: "weir"},
+		// Longer outages are the lease's to sit out, which knows how long it may.
+		Retry: policy.RetryOptions{MaxRetries: 2, TryTimeout: 30 * time.Second, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
+	}}
+	if a.connection != "" && (a.account == "" || a.key == "") && a.sas == "" {
+		c, err := container.NewClientFromConnectionString(a.connection, name, o)
+		if err != nil {
+			// The library's text may quote the string, and with it the key.
+			return nil, errors.New("AZURE_STORAGE_CONNECTION_STRING cannot be used; copy it again from the account's access keys")
+		}
+		return c, nil
+	}
+	if a.account == "" {
+		return nil, errors.New("set AZURE_STORAGE_ACCOUNT (with AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or a signed-in identity), or AZURE_STORAGE_CONNECTION_STRING")
+	}
+	service, err := azureblob.NewServiceURL(&azureblob.ServiceURLOptions{AccountName: a.account, SASToken: a.sas, StorageDomain: a.domain})
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.JoinPath(string(service), name)
+	if err != nil {
+		return nil, errors.New("AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_DOMAIN do not make a URL")
+	}
+	switch {
+	case a.key != "":
+		credential, err := azblob.NewSharedKeyCredential(a.account, a.key)
+		if err != nil {
+			return nil, errors.New("AZURE_STORAGE_KEY is not an account key")
+		}
+		return container.NewClientWithSharedKeyCredential(u, credential, o)
+	case a.sas != "":
+		return container.NewClientWithNoCredential(u, o)
+	}
+	credential, err := azidentity.NewDefaultAzureCredential(nil)
+	if err != nil {
+		return nil, err
+	}
+	return container.NewClient(u, credential, o)
+}
+
+// checkEndpoint refuses plain HTTP to anywhere but this machine, where emulators
+// are.
+func checkEndpoint(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return errors.New("the account's endpoint is not a URL")
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("the endpoint %s://%s is not encrypted; use https", u.Scheme, u.Host)
+}
+
+func (a *azure) Close() error { return a.bucket.Close() }
+
+func (a *azure) Get(ctx context.Context, key string) ([]byte, Version, error) {
+	r, err := a.bucket.NewReader(ctx, a.prefix+key, nil)
+	if err != nil {
+		return nil, "", azureFail(key, err, ErrUnavailable)
+	}
+	defer func() { _ = r.Close() }()
+	var response azureobject.DownloadStreamResponse
+	if !r.As(&response) || response.ETag == nil {
+		return nil, "", fail(key, ErrUnavailable, errors.New("the answer has no ETag"))
+	}
+	body, err := io.ReadAll(r)
+	if err != nil {
+		return nil, "", azureFail(key, err, ErrUnavailable)
+	}
+	return body, Version(*response.ETag), nil
+}
+
+// Put never uses the bucket's NewWriter or WriteAll: in this version of the
+// library they panic when a small write fails.
+func (a *azure) Put(ctx context.Context, key string, body []byte, prev Version) (Version, error) {
+	if !validKey(key) {
+		return "", fail(key, ErrDenied, errKey)
+	}
+	o := &blob.WriterOptions{
+		ContentType:    "application/octet-stream",
+		BufferSize:     len(body) + 1, // so that it is one request
+		MaxConcurrency: 1,
+		IfNotExist:     prev == "",
+	}
+	if prev != "" {
+		o.BeforeWrite = func(as func(any) bool) error {
+			var options *azblob.UploadStreamOptions
+			if !as(&options) {
+				return errors.New("the library offers no condition on uploads")
+			}
+			etag := azcore.ETag(prev)
+			options.AccessConditions = &azblob.AccessConditions{
+				ModifiedAccessConditions: &azureobject.ModifiedAccessConditions{IfMatch: &etag},
+			}
+			return nil
+		}
+	}
+	err := a.bucket.Upload(ctx, a.prefix+key, bytes.NewReader(body), o)
+	if err != nil {
+		err = azureFail(key, err, ErrAmbiguous)
+		if errors.Is(err, ErrAbsent) {
+			err = fail(key, ErrConflict, nil) // swapped, but gone
+		}
+		return "", err
+	}
+	return "", nil // the library keeps the new version to itself
+}
+
+func (a *azure) List(ctx context.Context, prefix string) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		it := a.bucket.List(&blob.ListOptions{Prefix: a.prefix + prefix})
+		for {
+			object, err := it.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(Item{}, azureFail(prefix, err, ErrUnavailable))
+				return
+			}
+			if !yield(Item{Key: strings.TrimPrefix(object.Key, a.prefix), Size: object.Size}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (a *azure) Remove(ctx context.Context, key string) error {
+	err := a.bucket.Delete(ctx, a.prefix+key)
+	if err == nil {
+		return nil
+	}
+	if err = azureFail(key, err, ErrAmbiguous); errors.Is(err, ErrAbsent) {
+		return nil
+	}
+	return err
+}
+
+// azureFail sorts an error of the library into the five kinds; other is the kind
+// of what got no answer. The codes are at
+// https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
+func azureFail(key string, err error, other error) error {
+	var login *azidentity.AuthenticationFailedError
+	if errors.As(err, &login) {
+		return fail(key, ErrDenied, errors.New("no token for the storage account; check the signed-in identity"))
+	}
+	var response *azcore.ResponseError
+	if !errors.As(err, &response) {
+		return fail(key, other, err)
+	}
+	// The library's own text is a page long and has the request in it.
+	cause := fmt.Errorf("azure answered %d %s", response.StatusCode, response.ErrorCode)
+	switch code := bloberror.Code(response.ErrorCode); {
+	case code == bloberror.BlobNotFound:
+		return fail(key, ErrAbsent, nil)
+	case code == bloberror.ContainerNotFound:
+		return fail(key, ErrDenied, fmt.Errorf("%w: there is no such container; make it first, private and with versioning on", cause))
+	case code == bloberror.BlobAlreadyExists, code == bloberror.ConditionNotMet, code == bloberror.TargetConditionNotMet,
+		response.StatusCode == http.StatusPreconditionFailed:
+		return fail(key, ErrConflict, cause)
+	case response.StatusCode == http.StatusRequestTimeout, response.StatusCode == http.StatusTooManyRequests, response.StatusCode >= 500:
+		return fail(key, other, cause)
+	case response.StatusCode == http.StatusConflict:
+		return fail(key, other, cause) // such as a container that is being deleted
+	}
+	return fail(key, ErrDenied, cause)
+}
