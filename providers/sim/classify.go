@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
+	"github.com/weir-project/weir/providers/sim/essentials"
 	"github.com/weir-project/weir/providers/sim/world"
 )
 
@@ -41,8 +43,10 @@ func (s *Server) classify(v Vendor, r *http.Request) *target {
 			segments = segments[1:]
 			t.path = "/" + strings.Join(segments, "/")
 		}
-		if len(segments) > 3 && segments[0] == "api" && segments[2] == "orgs" {
-			name = segments[3]
+		if len(segments) > 2 && segments[0] == "api" {
+			var params map[string]string
+			t.operation, params = operationOf(r.Method, segments[2:])
+			name = params["{d}"]
 		}
 	case Graph:
 		t.changing = t.changing && !strings.HasSuffix(r.URL.Path, "/$batch")
@@ -83,6 +87,32 @@ func (t *target) name(w *world.World, name string) {
 	for _, d := range e.Domains {
 		t.tenants = append(t.tenants, d.Name)
 	}
+}
+
+var operations = sync.OnceValue(essentials.Operations)
+
+// operationOf names the operation of the Essentials API as its handler does ("POST /orgs/{d}/users"), with what stands in
+// the place of each parameter.
+func operationOf(method string, segments []string) (string, map[string]string) {
+	for _, op := range operations() {
+		template := strings.Split(strings.Trim(op.Path, "/"), "/")
+		if op.Method != method || len(template) != len(segments) {
+			continue
+		}
+		params, ok := map[string]string{}, true
+		for i, s := range template {
+			switch {
+			case strings.HasPrefix(s, "{"):
+				params[s] = segments[i]
+			case s != segments[i]:
+				ok = false
+			}
+		}
+		if ok {
+			return op.Method + " " + op.Path, params
+		}
+	}
+	return "", nil
 }
 
 // cmdlet reads the name of the cmdlet out of an InvokeCommand request and puts the body back.

@@ -106,9 +106,9 @@ func (s *Server) postClock(w http.ResponseWriter, r *http.Request) {
 	case (body.Advance == nil) == (body.Set == nil):
 		err = errors.New(`give either {"advance": "24h"} or {"set": "2026-12-01T08:00:00Z"}`)
 	case body.Advance != nil:
-		_, err = s.world.Advance(time.Duration(*body.Advance))
+		err = s.Advance(time.Duration(*body.Advance))
 	default:
-		err = s.world.SetClock(*body.Set)
+		err = s.SetClock(*body.Set)
 	}
 	if err != nil {
 		refuse(w, err)

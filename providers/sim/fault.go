@@ -27,7 +27,8 @@ type Rule struct {
 	// Tenant is an Entra tenant id, a verified domain or a domain of the organization; it meets the calls of all vendors
 	// about that customer.
 	Tenant string `json:"tenant,omitempty"`
-	// Operation is an Exchange cmdlet ("New-InboundConnector"), whatever its case.
+	// Operation is an Exchange cmdlet ("New-InboundConnector") or an operation of the Essentials API
+	// ("POST /orgs/{d}/users"), whatever its case. Calls of other vendors have none.
 	Operation string `json:"operation,omitempty"`
 	// Changing, when given, meets only calls that ask for a change (true) or that do not (false).
 	Changing *bool `json:"changing,omitempty"`

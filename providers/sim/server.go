@@ -211,6 +211,28 @@ func (s *Server) Client() *http.Client {
 	}}
 }
 
+// Advance moves the world's clock forward by d and lets happen what the vendors do by themselves in that time, such as
+// the hosted syncs that fall due.
+func (s *Server) Advance(d time.Duration) error {
+	from := s.world.Now()
+	to, err := s.world.Advance(d)
+	if err != nil {
+		return err
+	}
+	essentials.Tick(s.world, from, to)
+	return nil
+}
+
+// SetClock is Advance to a point in time.
+func (s *Server) SetClock(t time.Time) error {
+	from := s.world.Now()
+	if err := s.world.SetClock(t); err != nil {
+		return err
+	}
+	essentials.Tick(s.world, from, t)
+	return nil
+}
+
 // Journal returns the calls so far, oldest first.
 func (s *Server) Journal() []Entry { return s.journal.all() }
 

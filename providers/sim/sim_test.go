@@ -393,6 +393,41 @@ func TestControl(t *testing.T) {
 	}
 }
 
+func TestFaultOfAnOperation(t *testing.T) {
+	s := start(t, world.Quickstart())
+	c := s.World().Credentials()
+	if err := s.Fault(sim.Rule{Vendor: sim.Essentials, Operation: "post /orgs/{d}/users", Tenant: "msp.example", Action: sim.Action{Status: 429, RetryAfter: "3"}}); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/api/v1/orgs/msp.example/users": 429, "/us1/api/v1/orgs/msp.example/users/": 429, "/api/v1/orgs/msp.example/domains": 400} {
+		status, body, err := call(t, s.Client(), "POST", s.URLs().Essentials+path, "{", "Content-Type", "application/json", "X-User", c.EssentialsUser, "X-Password", c.EssentialsPassword)
+		if err != nil || status != want {
+			t.Errorf("%s: %d %s %v", path, status, body, err)
+		}
+	}
+	for _, e := range s.Changing() {
+		if e.Status == 429 && (e.Operation != "POST /orgs/{d}/users" || e.Tenant != "msp.example" || e.Fault != "fault-1" || !strings.HasPrefix(e.Path, "/api/")) {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+func TestClockRunsTheHostedSync(t *testing.T) {
+	s := start(t, world.MSP())
+	s.World().RLock()
+	o := s.World().Organization("northwind.example")
+	before := *o.Azure.LastSync
+	s.World().RUnlock()
+	if err := s.Advance(24 * time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	s.World().RLock()
+	defer s.World().RUnlock()
+	if !o.Azure.LastSync.After(before) {
+		t.Errorf("the last sync is still at %s", before)
+	}
+}
+
 func TestEnv(t *testing.T) {
 	s := start(t, world.Quickstart())
 	path := filepath.Join(t.TempDir(), "env")

@@ -103,7 +103,7 @@ func Generate(s Spec) (*World, error) {
 			b.synced(o, p)
 		}
 		app, secret := b.syncApp(t, "Proofpoint Essentials Azure AD Sync", start.AddDate(1, 0, 0))
-		b.hostedSync(o, app, secret)
+		b.hostedSync(o, app, secret, 1)
 		b.gatewayObjects(t, "Inbound Connector for Proofpoint Essentials", "Outbound Connector for Proofpoint Essentials",
 			"Bypass Spam Filtering for Proofpoint Essentials", true)
 	}

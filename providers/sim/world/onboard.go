@@ -45,11 +45,12 @@ func (b *builder) syncApp(t *Tenant, label string, expires time.Time) (*Applicat
 	return a, secret
 }
 
-// hostedSync turns on Essentials' own directory sync with that application, hourly, removing nothing.
-func (b *builder) hostedSync(o *Organization, a *Application, s *Secret) {
-	last, expires := start.Add(-time.Hour), s.End
+// hostedSync turns on Essentials' own directory sync with that application, every so many hours, removing nothing. The
+// last run was when the last one was due.
+func (b *builder) hostedSync(o *Organization, a *Application, s *Secret, hours int) {
+	last, expires := start.Truncate(time.Duration(hours)*time.Hour), s.End
 	o.Azure = &AzureSync{
-		PrimaryDomain: o.PrimaryDomain, ApplicationID: a.AppID, ADKey: s.Value, DefaultRole: "end_user", Frequency: 1,
+		PrimaryDomain: o.PrimaryDomain, ApplicationID: a.AppID, ADKey: s.Value, DefaultRole: "end_user", Frequency: hours,
 		SyncUsers: true, SyncDistGroups: true, SyncSecGroups: true, AddUsers: true, UpdateUsers: true, AddGroups: true, UpdateGroups: true,
 		SecretExpiry: &expires, LastSync: &last, ConnectionGreen: true,
 	}
