@@ -264,6 +264,13 @@ func (fs *faults) first(t *target) *fault {
 	return nil
 }
 
+func (fs *faults) number() int {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.made++
+	return fs.made
+}
+
 func (fs *faults) rules() []Rule {
 	fs.mu.RLock()
 	defer fs.mu.RUnlock()

@@ -30,7 +30,8 @@ type Entry struct {
 	// Path is the URL path without a stack segment; for DNS the record type and the name ("MX contoso.example").
 	Path  string `json:"path"`
 	Query string `json:"query,omitempty"`
-	// Status is the HTTP status the client saw; 0 when the connection was dropped. For DNS it is the response code.
+	// Status is the HTTP status the client saw; 0 when the connection was dropped. For DNS it is the response code, -1 when
+	// nothing was answered.
 	Status int `json:"status"`
 	// Tenant is the Entra tenant id or the organization's primary domain, "" when the call was about none.
 	Tenant string `json:"tenant,omitempty"`

@@ -254,11 +254,8 @@ func (s *Server) Changing() []Entry {
 // wrong none is taken.
 func (s *Server) Fault(rules ...Rule) error {
 	made := make([]*fault, 0, len(rules))
-	s.faults.mu.RLock()
-	n := s.faults.made
-	s.faults.mu.RUnlock()
-	for i, r := range rules {
-		f, err := newFault(r, n+i+1)
+	for _, r := range rules {
+		f, err := newFault(r, s.faults.number())
 		if err != nil {
 			return err
 		}
@@ -273,7 +270,6 @@ func (s *Server) Fault(rules ...Rule) error {
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	s.faults.made += len(made)
 	s.faults.list = append(s.faults.list, made...)
 	return nil
 }
@@ -323,9 +319,6 @@ func (s *Server) serve(v Vendor, w http.ResponseWriter, r *http.Request) {
 	}
 	a, reached, broken := s.faulty(f, t, r)
 	id := f.ID
-	if f.Action == (Action{Latency: f.Action.Latency}) {
-		id += " (latency)"
-	}
 	switch {
 	case broken:
 		s.note(t, call, reached, 0, a.header.Get("request-id"), id)
@@ -448,9 +441,9 @@ func (s *Server) interceptDNS(q dns.Query) dns.Verdict {
 	if f.Action.Latency > 0 {
 		s.options.Sleep(context.Background(), time.Duration(f.Action.Latency))
 	}
-	return dns.Verdict{Drop: f.Action.Drop != "", Rcode: f.Action.Status}
+	return dns.Verdict{Drop: f.Action.Drop != "", Rcode: f.Action.Status, Reason: f.ID}
 }
 
-func (s *Server) observeDNS(q dns.Query, rcode int) {
-	s.note(s.dnsTarget(q), &world.Call{Operation: q.Type}, true, rcode, "", "")
+func (s *Server) observeDNS(q dns.Query, rcode int, v dns.Verdict) {
+	s.note(s.dnsTarget(q), &world.Call{Operation: q.Type}, true, rcode, "", v.Reason)
 }

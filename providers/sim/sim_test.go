@@ -247,6 +247,106 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestFaultsCount(t *testing.T) {
+	s := start(t, world.Quickstart())
+	if err := s.Fault(
+		sim.Rule{Vendor: sim.Login, After: 1, Times: 2, Action: sim.Action{Status: 500}},
+		sim.Rule{Vendor: sim.Login, After: 1, Times: 1, Action: sim.Action{Status: 503}},
+	); err != nil {
+		t.Fatal(err)
+	}
+	// The first call passes both, the next two meet the first rule, the fourth meets the second, the fifth none.
+	for i, want := range []int{200, 500, 500, 503, 200} {
+		status, _, err := call(t, s.Client(), "GET", s.URLs().Login+"/contoso.example/v2.0/.well-known/openid-configuration", "")
+		if err != nil || status != want {
+			t.Errorf("call %d: %d %v, want %d", i+1, status, err, want)
+		}
+	}
+}
+
+func TestFaultBreaksConnectionsOfBothProtocols(t *testing.T) {
+	s := start(t, world.Quickstart())
+	old := s.Client()
+	old.Transport.(*http.Transport).ForceAttemptHTTP2 = false
+	old.Transport.(*http.Transport).TLSClientConfig.NextProtos = []string{"http/1.1"}
+	address := s.URLs().Login + "/contoso.example/v2.0/.well-known/openid-configuration"
+	for name, client := range map[string]*http.Client{"HTTP/2": s.Client(), "HTTP/1.1": old} {
+		for _, action := range []sim.Action{{Drop: "before"}, {Drop: "after"}, {TruncateBody: 10}, {Latency: sim.Duration(time.Hour)}} {
+			s.ClearFaults()
+			res, err := client.Get(address)
+			if err != nil || res.Proto[:6] != name[:6] || res.StatusCode != 200 {
+				t.Fatalf("%s: %v %v", name, res, err)
+			}
+			_ = res.Body.Close()
+			if err := s.Fault(sim.Rule{Action: action}); err != nil {
+				t.Fatal(err)
+			}
+			_, body, err := call(t, client, "GET", address, "")
+			if (err == nil) != (action.Latency > 0) || action.TruncateBody > 0 && len(body) != 10 {
+				t.Errorf("%s %+v: %q %v", name, action, body, err)
+			}
+		}
+	}
+}
+
+func TestFaultOfDeltaTokens(t *testing.T) {
+	for kind, want := range map[string]int{"": 200, "reset": 410, "expired": 400, "missing": 200} {
+		t.Run(kind, func(t *testing.T) {
+			s := start(t, world.Quickstart())
+			bearer := token(t, s, s.URLs().Login, "https://graph.microsoft.com")
+			read := func(address string) (int, string) {
+				status, body, err := call(t, s.Client(), "GET", address, "", "Authorization", bearer)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var l struct {
+					Link string `json:"@odata.deltaLink"`
+				}
+				if err := json.Unmarshal([]byte(body), &l); err != nil {
+					t.Fatal(err)
+				}
+				return status, l.Link
+			}
+			_, link := read(s.URLs().Graph + "/v1.0/users/delta?$select=id&$deltatoken=latest")
+			if link == "" {
+				t.Fatal("no delta link")
+			}
+			if kind != "" {
+				if err := s.Fault(sim.Rule{Vendor: sim.Graph, Path: "/v1.0/users/delta*", Action: sim.Action{DeltaToken: kind}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			status, next := read(link)
+			if status != want || (next != "") != (kind == "") {
+				t.Errorf("status %d, delta link %q", status, next)
+			}
+		})
+	}
+}
+
+func TestFaultOfDNS(t *testing.T) {
+	s := start(t, world.Quickstart())
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, s.DNS())
+	}}
+	if err := s.Fault(sim.Rule{Vendor: sim.DNS, Path: "MX *", Tenant: contoso, Action: sim.Action{Status: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	if mx, err := resolver.LookupMX(context.Background(), "contoso.example"); err == nil {
+		t.Errorf("MX: %v", mx)
+	}
+	if _, err := resolver.LookupTXT(context.Background(), "contoso.example"); err != nil {
+		t.Errorf("TXT: %v", err)
+	}
+	if mx, err := resolver.LookupMX(context.Background(), "msp.example"); err != nil {
+		t.Errorf("MX of another customer: %v %v", mx, err)
+	}
+	j := s.Journal()
+	if len(j) < 3 || j[0].Path != "MX contoso.example" || j[0].Status != 2 || j[0].Fault != "fault-1" || j[0].Tenant != contoso || j[len(j)-1].Fault != "" {
+		t.Errorf("%+v", j)
+	}
+}
+
 func TestFaultRepeatsPage(t *testing.T) {
 	s := start(t, world.Quickstart())
 	bearer := token(t, s, s.URLs().Login, "https://graph.microsoft.com")

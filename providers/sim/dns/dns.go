@@ -27,6 +27,8 @@ type Query struct {
 type Verdict struct {
 	Drop  bool // say nothing
 	Rcode int  // answer with this code (2 is SERVFAIL) and no records; 0 answers as usual
+	// Reason is handed on to Options.Observe.
+	Reason string
 }
 
 // Options of Start. The zero value listens on a free port of 127.0.0.1 and answers everything.
@@ -34,9 +36,9 @@ type Options struct {
 	Addr string // host:port, default 127.0.0.1:0; UDP and TCP share the port
 	// Intercept is asked before each answer; nil never interferes. It is called from several goroutines.
 	Intercept func(Query) Verdict
-	// Observe hears of each answer with its code; for a dropped question the code is -1. It is called from several
-	// goroutines.
-	Observe func(Query, int)
+	// Observe hears of each answer with its code, and of the verdict about the question; for a dropped question the code is
+	// -1. It is called from several goroutines.
+	Observe func(Query, int, Verdict)
 }
 
 // Server is a running resolver.
@@ -116,7 +118,7 @@ func (s *Server) handler(network string) dns.Handler {
 		}
 		switch {
 		case v.Drop:
-			s.observe(q, -1)
+			s.observe(q, -1, v)
 			return
 		case v.Rcode != 0:
 			m.Rcode = v.Rcode
@@ -133,14 +135,14 @@ func (s *Server) handler(network string) dns.Handler {
 			}
 			m.Truncate(size)
 		}
-		s.observe(q, m.Rcode)
+		s.observe(q, m.Rcode, v)
 		_ = w.WriteMsg(m)
 	})
 }
 
-func (s *Server) observe(q Query, rcode int) {
+func (s *Server) observe(q Query, rcode int, v Verdict) {
 	if s.options.Observe != nil {
-		s.options.Observe(q, rcode)
+		s.options.Observe(q, rcode, v)
 	}
 }
 

@@ -104,7 +104,7 @@ func TestIntercept(t *testing.T) {
 			}
 			return dns.Verdict{}
 		},
-		Observe: func(dns.Query, int) { seen.Add(1) },
+		Observe: func(dns.Query, int, dns.Verdict) { seen.Add(1) },
 	})
 	for qtype, want := range map[uint16]int{mdns.TypeMX: mdns.RcodeServerFailure, mdns.TypeTXT: mdns.RcodeSuccess} {
 		m := new(mdns.Msg)

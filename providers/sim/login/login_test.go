@@ -329,3 +329,22 @@ func selfSigned(t *testing.T, key *rsa.PrivateKey) *x509.Certificate {
 	}
 	return cert
 }
+
+// FuzzToken sends foreign assertions and scopes to the token endpoint.
+func FuzzToken(f *testing.F) {
+	f.Add("a.b.c", graph+"/.default")
+	f.Add("eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2NpLmV4YW1wbGUiLCJzdWIiOiJ4IiwiYXVkIjoieSIsImV4cCI6MX0.", "openid")
+	w := world.Quickstart()
+	handler := login.New(w)
+	f.Fuzz(func(t *testing.T, assertion, scope string) {
+		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {w.Automation.ClientID}, "scope": {scope}, "client_assertion": {assertion},
+			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}
+		r := httptest.NewRequest("POST", "/"+contoso+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		rec := httptest.NewRecorder()
+		handler.ServeHTTP(rec, r)
+		if rec.Code == 200 {
+			t.Fatalf("a token for %q", assertion)
+		}
+	})
+}

@@ -449,3 +449,14 @@ func BenchmarkGenerate10000Tenants(b *testing.B) {
 		generate(b, "tenants=10000,users=5,groups=1,onboarded=true")
 	}
 }
+
+func FuzzVerifyToken(f *testing.F) {
+	w := Quickstart()
+	f.Add("Bearer " + w.SignToken(Claims{Expires: w.Clock}))
+	f.Add("a.b.c")
+	f.Fuzz(func(t *testing.T, bearer string) {
+		if c, err := w.VerifyToken(bearer); err == nil {
+			t.Fatalf("%q was taken: %+v", bearer, c)
+		}
+	})
+}
