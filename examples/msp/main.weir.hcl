@@ -1,0 +1,60 @@
+# Many customers from one module. customers.csv has a row a customer; overrides and exemptions stand beside it.
+
+weir {
+  required_version = ">= 0.1"
+}
+
+provider "essentials" "us1" {
+  stack    = "us1"
+  user     = env("ESSENTIALS_USER")
+  password = secret("env://ESSENTIALS_PASSWORD")
+}
+
+provider "microsoft" "msp" {
+  client_id     = env("AZURE_CLIENT_ID")
+  client_secret = secret("env://AZURE_CLIENT_SECRET")
+}
+
+variable "customers" {
+  type        = string
+  description = "The CSV file of customers."
+  default     = "customers.csv"
+}
+
+variable "partner" {
+  type        = string
+  description = "Primary domain of the partner account that the customers belong to."
+  default     = "msp.example"
+}
+
+locals {
+  customers = { for row in csvdecode(file(var.customers)) : row.key => row }
+
+  # What differs from the row's defaults, customer by customer.
+  overrides = {
+    fabrikam = { shared_mailboxes = "skip" }
+  }
+
+  exemptions = csvdecode(file("exemptions.csv"))
+}
+
+module "customer" {
+  source   = "./modules/customer"
+  for_each = local.customers
+
+  key             = each.key
+  name            = each.value.name
+  domain          = each.value.domain
+  entra_tenant_id = each.value.entra_tenant_id
+  licenses        = tonumber(each.value.licenses)
+  ring            = each.value.ring
+  partner         = var.partner
+
+  shared_mailboxes = try(local.overrides[each.key].shared_mailboxes, "functional_account")
+  exemptions       = [for row in local.exemptions : row if row.customer == each.key]
+}
+
+output "customers" {
+  description = "The MX hosts that each customer's domain belongs to."
+  value       = { for key, customer in module.customer : key => customer.mx_hosts }
+}
