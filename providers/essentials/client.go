@@ -242,8 +242,8 @@ func (c *Client) refused(ctx context.Context, q *call, resp *http.Response, body
 }
 
 // settle404 decides whether a 404 means that the object does not exist. It does when the body is an error object of the
-// API and is about the addressed object; a 404 that names the organization means that no organization is there. A 404
-// that names neither is settled by reading the organization. Anything else (a proxy's page, a wrong path) is unknown.
+// API and names the addressed object. One that names something else, or nothing, may be about the organization, which is
+// read to find out. A 404 from anything else (a proxy's page, a wrong path) is unknown.
 func (c *Client) settle404(ctx context.Context, q *call, e *resource.Error, said vendorError) error {
 	if !said.shaped {
 		e.Detail = "HTTP 404 from something that is not the Essentials API"
@@ -252,14 +252,14 @@ func (c *Client) settle404(ctx context.Context, q *call, e *resource.Error, said
 	}
 	object := strings.ToLower(q.path[len(q.path)-1])
 	switch {
-	case said.identifier != "" && said.identifier == q.org:
-		e.Kind, e.Err = resource.ErrAbsent, errNoOrganization
-	case said.identifier != "" && said.identifier == object, q.org == "":
+	case q.org == "":
 		e.Kind = resource.ErrAbsent
 	case len(q.path) == 2: // orgs/{d} itself
-		if said.identifier == "" {
+		if said.identifier == "" || said.identifier == q.org {
 			e.Kind, e.Err = resource.ErrAbsent, errNoOrganization
 		}
+	case said.identifier == object && object != q.org:
+		e.Kind = resource.ErrAbsent
 	default:
 		_, err := c.organization(ctx, q.org)
 		switch {

@@ -44,8 +44,8 @@ func TestDomainConforms(t *testing.T) {
 			{Path: "purpose", Value: s("management"), Also: map[string]cty.Value{"active": cty.False}},
 		},
 		Skip: map[string]string{
-			"destination:empty":     "a relay domain needs one",
-			"purpose:unmanaged":     "an inactive domain cannot stay active",
+			"destination:empty": "a relay domain needs one",
+			"purpose:unmanaged": "an inactive domain cannot stay active",
 		},
 	})
 }

@@ -1,6 +1,7 @@
 package essentials
 
 import (
+	"sort"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -122,3 +123,17 @@ const (
 	seenClients  = "seen in clients"
 	inferredFact = "inferred"
 )
+
+// foldedSorted folds strings, drops repetitions and sorts.
+func foldedSorted(all []string) []string {
+	seen := map[string]bool{}
+	out := []string{}
+	for _, s := range all {
+		if s = folded(s); s != "" && !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
