@@ -578,3 +578,87 @@ func TestStartRefusesOtherAddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestBuiltInWorldsAreServed reads everything of each tenant of the msp world from every vendor: what a generator writes
+// must be what the vendors' handlers understand.
+func TestBuiltInWorldsAreServed(t *testing.T) {
+	s := start(t, world.MSP())
+	c := s.World().Credentials()
+	for domain, want := range map[string][5]int{ // people, groups, inbound, outbound, rules
+		"contoso.example":   {15, 3, 0, 0, 0},
+		"northwind.example": {133, 12, 2, 1, 2},
+		"fabrikam.example":  {1500, 60, 1, 0, 0},
+	} {
+		t.Run(domain, func(t *testing.T) {
+			bearer := func(resource string) string {
+				form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ClientID}, "client_secret": {c.ClientSecret}, "scope": {resource + "/.default"}}
+				status, body, err := call(t, s.Client(), "POST", s.URLs().Login+"/"+domain+"/oauth2/v2.0/token", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+				var got struct {
+					Token string `json:"access_token"`
+				}
+				if err != nil || status != 200 || json.Unmarshal([]byte(body), &got) != nil {
+					t.Fatalf("token: %d %s %v", status, body, err)
+				}
+				return "Bearer " + got.Token
+			}
+			graph, exchange := bearer("https://graph.microsoft.com"), bearer("https://outlook.office365.com")
+			list := func(path string) map[string]bool {
+				ids, next := map[string]bool{}, s.URLs().Graph+"/v1.0/"+path
+				for next != "" {
+					status, body, err := call(t, s.Client(), "GET", next, "", "Authorization", graph)
+					var l struct {
+						Value []struct{ ID string }
+						Next  string `json:"@odata.nextLink"`
+					}
+					if err != nil || status != 200 || json.Unmarshal([]byte(body), &l) != nil {
+						t.Fatalf("%s: %d %.300s %v", path, status, body, err)
+					}
+					for _, v := range l.Value {
+						ids[v.ID] = true
+					}
+					next = l.Next
+				}
+				return ids
+			}
+			s.World().RLock()
+			tn := s.World().Tenant(domain)
+			people, groups := len(tn.People), len(tn.Groups)
+			s.World().RUnlock()
+			if people != want[0] || groups != want[1] {
+				t.Errorf("%d people, %d groups", people, groups)
+			}
+			for path, want := range map[string]int{"users?$top=999": people, "groups?$top=999": groups, "users/delta": people, "groups/delta?$select=displayName,members": groups} {
+				if got := len(list(path)); got < want {
+					t.Errorf("%s: %d objects, want %d", path, got, want)
+				}
+			}
+			for _, path := range []string{"domains", "organization", "applications", "servicePrincipals", "contacts"} {
+				list(path)
+			}
+			cmdlets := map[string]int{"Get-InboundConnector": want[2], "Get-OutboundConnector": want[3], "Get-TransportRule": want[4],
+				"Get-HostedConnectionFilterPolicy": -1, "Get-OrganizationConfig": -1, "Get-AcceptedDomain": -1, "Get-Mailbox": -1, "Get-DynamicDistributionGroup": -1}
+			for name, want := range cmdlets {
+				status, body, err := call(t, s.Client(), "POST", s.URLs().Exchange+"/adminapi/beta/"+domain+"/InvokeCommand",
+					`{"CmdletInput":{"CmdletName":"`+name+`","Parameters":{}}}`, "Authorization", exchange, "Content-Type", "application/json")
+				var l struct{ Value []json.RawMessage }
+				if err != nil || status != 200 || json.Unmarshal([]byte(body), &l) != nil || want >= 0 && len(l.Value) != want {
+					t.Errorf("%s: %d %.300s %v", name, status, body, err)
+				}
+			}
+			for path, status := range map[string]int{"": 200, "/users": 200, "/domains": 200, "/features": 200, "/settings/azure/exemptions": 200} {
+				if domain == "contoso.example" {
+					status = 404
+				}
+				got, body, err := call(t, s.Client(), "GET", s.URLs().Essentials+"/us1/api/v1/orgs/"+domain+path, "", "X-User", c.EssentialsUser, "X-Password", c.EssentialsPassword)
+				if err != nil || got != status {
+					t.Errorf("%s: %d %.300s %v", path, got, body, err)
+				}
+			}
+		})
+	}
+	for _, e := range s.Journal() {
+		if e.Unimplemented || e.Status >= 500 {
+			t.Errorf("%+v", e)
+		}
+	}
+}
