@@ -63,7 +63,7 @@ func attr(object cty.Value, a *resource.Attribute) cty.Value {
 		return cty.UnknownVal(a.ValueType())
 	}
 	v := object.GetAttr(a.Name)
-	if v.Type() != a.ValueType() && v.IsNull() {
+	if !v.Type().Equals(a.ValueType()) && v.IsNull() {
 		return cty.NullVal(a.ValueType())
 	}
 	return v

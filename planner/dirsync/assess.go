@@ -352,8 +352,17 @@ func (d *decider) unchanged(u *unit, linked bool, owned []string) {
 		d.res.Links = append(d.res.Links, l)
 		return
 	}
-	if k.UID != a.UID || k.Kind != e.Kind || !slices.Equal(k.Aliases, owned) {
+	if d.barred {
+		return
+	}
+	// Somebody may have made the same change by hand. Without the new hash every later change would pass for drift.
+	hash := k.Hash
+	if hash != Hash(a) {
+		hash = ownedHash(a, owned)
+	}
+	if k.UID != a.UID || k.Kind != e.Kind || k.Hash != hash || !slices.Equal(k.Aliases, owned) {
 		n := *k
+		n.Hash = hash
 		n.UID, n.Kind, n.Aliases, n.GoneSince = a.UID, e.Kind, owned, time.Time{}
 		d.res.Learned = append(d.res.Learned, n)
 	}
@@ -406,7 +415,10 @@ func (d *decider) newWork(u *unit, action Action, after *directory.Account, reas
 		w.Known, w.ObjectID, w.Kind = u.known.Address, u.known.ObjectID, u.known.Kind
 	}
 	if u.entry != nil {
-		w.ObjectID, w.Kind = u.entry.ObjectID, u.entry.Kind
+		w.ObjectID = u.entry.ObjectID
+		if w.Kind == "" || d.kindsKnown {
+			w.Kind = u.entry.Kind
+		}
 	}
 	d.works = append(d.works, w)
 	return w

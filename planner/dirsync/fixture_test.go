@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/weir-project/weir/providers/directory"
@@ -286,7 +285,7 @@ func summary(r *Result) []string {
 
 // carryOut applies a result to a model of Essentials and of state, and returns the next request. It fails the test when
 // an address would belong to two accounts at any moment.
-func carryOut(t testing.TB, req Request, res *Result) Request {
+func carryOut(t tester, req Request, res *Result) Request {
 	t.Helper()
 	accounts := map[int]*directory.Account{}
 	owner := map[string]int{}
@@ -297,6 +296,9 @@ func carryOut(t testing.TB, req Request, res *Result) Request {
 			return next
 		}
 		return a.UID
+	}
+	for _, a := range req.Accounts.Accounts {
+		next = max(next, a.UID)
 	}
 	for _, a := range req.Accounts.Accounts {
 		a = normalAccount(a)
@@ -407,7 +409,7 @@ func carryOut(t testing.TB, req Request, res *Result) Request {
 }
 
 // settled fails unless a second plan finds nothing to do but what is held.
-func settled(t testing.TB, req Request) {
+func settled(t tester, req Request) {
 	t.Helper()
 	res := Decide(req)
 	for _, w := range res.Decisions {
@@ -418,4 +420,12 @@ func settled(t testing.TB, req Request) {
 	if len(res.Links) > 0 || len(res.Clocks) > 0 || len(res.Forget) > 0 || len(res.Learned) > 0 {
 		t.Errorf("after apply state still changes: links %v, clocks %v, forget %v, learned %v", res.Links, res.Clocks, res.Forget, res.Learned)
 	}
+}
+
+// tester is a *testing.T or a *rapid.T.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Error(args ...any)
+	Fatalf(format string, args ...any)
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/weir-project/weir/providers/directory"
 )
 
-// Hash stands for what Weir writes of an account: address, type, active, names and aliases (in any order). Two accounts
-// with equal hashes need no write. Opaque; 22 characters.
+// Hash stands for what Weir writes of an account that exists: address, functional or not, active, names and aliases (in
+// any order). Which user or admin type it has is the portal's business. Two accounts with equal hashes need no write.
+// Opaque; 22 characters.
 func Hash(a *directory.Account) string {
 	aliases := a.Aliases
 	if !slices.IsSorted(aliases) {
@@ -23,7 +24,7 @@ func Hash(a *directory.Account) string {
 		buf = append(buf, s...)
 	}
 	field(a.Address)
-	field(string(a.Type))
+	field(strconv.FormatBool(a.Type == directory.FunctionalAccount))
 	field(strconv.FormatBool(a.Active))
 	field(a.FirstName)
 	field(a.Surname)

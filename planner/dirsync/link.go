@@ -223,17 +223,22 @@ func (d *decider) linkRecords(rest *remainder, usedEntry map[*directory.Entry]bo
 	}
 	for _, u := range open {
 		// The object is gone, but another one has its address: the person was made again.
-		for _, e := range entryAt[u.known.Address] {
-			if usedEntry[e] {
-				continue
+		addresses := []string{u.known.Address}
+		if u.account != nil && u.account.Address != u.known.Address {
+			addresses = append(addresses, u.account.Address)
+		}
+		for _, address := range addresses {
+			for _, e := range entryAt[address] {
+				if u.entry != nil || usedEntry[e] {
+					continue
+				}
+				v := d.classify(e)
+				if !v.eligible() && len(entryAt[address]) > 1 {
+					continue
+				}
+				usedEntry[e] = true
+				u.entry, u.verdict, u.judged = e, v, true
 			}
-			v := d.classify(e)
-			if !v.eligible() && len(entryAt[u.known.Address]) > 1 {
-				continue
-			}
-			usedEntry[e] = true
-			u.entry, u.verdict, u.judged = e, v, true
-			break
 		}
 		kept = append(kept, u)
 	}

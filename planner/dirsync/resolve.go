@@ -69,7 +69,11 @@ func (d *decider) resolve() {
 	if len(claims) > 0 {
 		d.meetHolders(claims)
 	}
+	d.meetRecords()
 	d.dropCycles()
+	d.spread()
+	d.losses(claims)
+	d.keepLiving()
 	d.spread()
 	kept := d.works[:0]
 	for _, w := range d.works {
@@ -81,7 +85,49 @@ func (d *decider) resolve() {
 	}
 	clear(d.works[len(kept):])
 	d.works = kept
-	d.losses(claims)
+	if !d.barred {
+		return
+	}
+	// Nothing destructive gets here on an incomplete read; should it ever, it ends here.
+	kept = d.works[:0]
+	for _, w := range d.works {
+		if w.Destructive {
+			d.incomplete(w.u)
+			continue
+		}
+		kept = append(kept, w)
+	}
+	d.works = kept
+}
+
+// keepLiving drops what would take an address out of service that another entry of the directory has: a leaver's
+// address that the successor got as alias. It goes on receiving until the successor's account has it.
+func (d *decider) keepLiving() {
+	lost := map[string]*work{}
+	for _, w := range d.works {
+		for _, x := range w.Loses {
+			lost[x] = w
+		}
+	}
+	if len(lost) == 0 {
+		return
+	}
+	for _, e := range d.entries {
+		meet := func(x string) {
+			w := lost[x]
+			if w == nil || w.u.entry == e || w.blocked != nil {
+				return
+			}
+			switch d.classify(e).want {
+			case wantUser, wantFunctional, wantAsIs:
+				w.block(SkipCollision, "The directory has its address %s at %s (object %s) now, whose account does not have it yet.", x, e.Address, e.ObjectID)
+			}
+		}
+		meet(e.Address)
+		for _, x := range e.Aliases {
+			meet(x)
+		}
+	}
 }
 
 func (w *work) block(code SkipCode, format string, args ...any) {
@@ -151,6 +197,38 @@ func (d *decider) meetHolders(claims map[string]*work) {
 	}
 	for _, w := range d.works {
 		slices.Sort(w.Needs)
+	}
+}
+
+// meetRecords keeps two accounts from one place in state, which keeps them by address: a new primary address may still be
+// the one under which another account is remembered, because somebody renamed that by hand.
+func (d *decider) meetRecords() {
+	var movers map[string]*work
+	for _, w := range d.works {
+		if w.blocked != nil || w.After == nil || w.After.Address == w.Known {
+			continue
+		}
+		x := w.After.Address
+		i, found := slices.BinarySearchFunc(d.known, x, func(k Known, x string) int { return strings.Compare(k.Address, x) })
+		if !found || slices.Contains(d.res.Forget, x) || &d.known[i] == w.u.known {
+			continue
+		}
+		if movers == nil {
+			movers = make(map[string]*work, len(d.works))
+			for _, m := range d.works {
+				if m.Known != "" && (m.After == nil || m.After.Address != m.Known) {
+					movers[m.Known] = m
+				}
+			}
+		}
+		switch m := movers[x]; {
+		case m == nil || m.blocked != nil:
+			w.block(SkipCollision, "Another account, renamed by hand, is remembered under the address %s.", x)
+		case !slices.Contains(w.givers, m):
+			w.givers = append(w.givers, m)
+			w.Needs = append(w.Needs, m.Address)
+			slices.Sort(w.Needs)
+		}
 	}
 }
 
@@ -229,6 +307,9 @@ func (d *decider) along(marked func(*work) bool, visit func(w, because *work)) {
 // accepts tomorrow.
 func (d *decider) losses(claims map[string]*work) {
 	for _, w := range d.works {
+		if w.blocked != nil {
+			continue
+		}
 		if w.Before != nil && w.Before.Active {
 			for _, x := range addresses(w.Before) {
 				if w.After != nil && w.After.Active && holds(w.After, x) {
@@ -244,17 +325,4 @@ func (d *decider) losses(claims map[string]*work) {
 		// Conversions count as destructive: the user loses a login, or the organization a seat.
 		w.Destructive = w.Action == Delete || w.Action == Disable || w.Action == Convert || len(w.Loses) > 0
 	}
-	if !d.barred {
-		return
-	}
-	// Nothing destructive gets here on an incomplete read; should it ever, it ends here.
-	kept := d.works[:0]
-	for _, w := range d.works {
-		if w.Destructive {
-			d.incomplete(w.u)
-			continue
-		}
-		kept = append(kept, w)
-	}
-	d.works = kept
 }

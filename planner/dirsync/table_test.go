@@ -542,6 +542,29 @@ var table = []struct {
 		p.e.ObjectID, p.e.Surname = "o-new", "Other"
 	}, []string{"update alice (directory)"}},
 
+	{"gone, and the successor got the address as alias: it goes on receiving", func(f *fixture) {
+		f.leaver("alice")
+		f.person("bob").e.Aliases = []string{"alice@c.com"}
+	}, []string{"skip alice collision", "skip bob collision"}},
+	{"gone and deleted at once, and the successor got the address as alias", func(f *fixture) {
+		f.leaver("alice")
+		f.person("bob").e.Aliases = []string{"alice@c.com"}
+		f.req.Policy.Gone, f.req.Policy.DeleteAfter = AsDelete, 0
+	}, []string{"delete alice (directory)", "update bob (directory) needs alice"}},
+	{"gone, and a guest has the address", func(f *fixture) {
+		f.leaver("alice")
+		f.entry("guest", directory.Guest, "alice")
+	}, []string{"disable alice (directory) loses alice", "skip guest guest"}},
+	{"gone after a rename in the portal, and another entry has that address", func(f *fixture) {
+		f.leaver("alice").a.Address = "bob@c.com"
+		f.entry("bob", directory.User)
+	}, []string{"update bob (drift)"}},
+	{"an alias moves to somebody whose update is off: it stays", func(f *fixture) {
+		f.person("alice", "info").e.Aliases = nil
+		f.place("team", directory.DistributionGroup).e.Aliases = []string{"info@c.com"}
+		f.req.Policy.Groups.Update = false
+	}, []string{"skip alice collision", "skip team update_off"}},
+
 	// Vanished accounts.
 	{"account deleted in the portal is made again", func(f *fixture) { p := f.person("alice"); f.vanish(p.a) },
 		[]string{"add alice end_user (drift)"}},
@@ -642,6 +665,11 @@ var table = []struct {
 		f.record(nil, f.account("alice", directory.EndUser))
 		f.entry("alice", directory.User)
 	}, []string{"link alice o-alice"}},
+
+	{"two records of one object: the second is left alone", func(f *fixture) {
+		f.person("alice")
+		f.record(&directory.Entry{ObjectID: "o-alice", Kind: directory.User}, f.account("alicia", directory.EndUser))
+	}, []string{"skip alicia collision"}},
 
 	// Exemptions and declared accounts.
 	{"exempt: unchanged though blocked", func(f *fixture) { f.person("alice").e.Enabled = false; f.exempt(AsUnchanged, "alice@c.com") },

@@ -53,6 +53,8 @@ func (d *decider) wanted(u *unit) (after *directory.Account, owned []string, sam
 		}
 		slices.Sort(keep)
 		aliases = merge(aliases, keep)
+		// They stay owned, so that a complete read may remove them.
+		owned = merge(owned, keep)
 	}
 	if plain && slices.Equal(aliases, a.Aliases) {
 		return nil, owned, true
