@@ -54,7 +54,7 @@ func TestOperations(t *testing.T) {
 		{call{partner, "POST", "/orgs/msp.example/orgs", `{"primary_domain":"new.example","name":"New","user_licenses":5,"admin_user":{"primary_email":"it@new.example","password":"x"},"domains":[{"name":"new.example"}]}`}, 422, `{"errors":[{"error_message":"password is not supported in POST…"}]}`},
 		{call{partner, "POST", "/orgs/msp.example/orgs", `{"primary_domain":"new.example","name":"New","user_licenses":5,"admin_user":{"primary_email":"it@new.example","type":"channel_admin"},"domains":[{"name":"new.example"}]}`}, 422, ``},
 		{call{partner, "POST", "/orgs/msp.example/orgs", `{"primary_domain":"new.example","name":"New","licensing_package":"gold"}`}, 400, `{"errors":[{"error_message":"licensing_package must be one of…"}]}`},
-		{call{partner, "POST", "/orgs/msp.example/orgs", `{"primary_domain":"new.example","nmae":"New"}`}, 422, `{"errors":[{"error_message":"unknown field nmae"}]}`},
+		{call{partner, "POST", "/orgs/msp.example/orgs", `{"primary_domain":"new.example","colour":"New"}`}, 422, `{"errors":[{"error_message":"unknown field colour"}]}`},
 		{call{partner, "POST", "/orgs/msp.example/orgs", `{"primary_domain":"New.example","name":"New","user_licenses":"5","licensing_package":"business","is_on_trial":false,"admin_user":{"primary_email":"it@new.example","firstname":"I"},"domains":[{"name":"new.example"}]}`}, 201, `{"primary_domain":"new.example","user_licenses":5,"active_users":1,"when_renewal":"2027/11/02","domains":[{"name":"new.example","is_active":false,"is_relay":false}],"organization_hierarchy":["100 : 'New'","1 : 'The msp.example'"]}`},
 		{call{partner, "GET", "/orgs/new.example/users", ""}, 200, `{"users":[{"primary_email":"it@new.example","type":"organization_admin"}]}`},
 		{call{partner, "POST", "/orgs/msp.example/orgs", `[{"primary_domain":"new.example","name":"N","user_licenses":1,"admin_user":{"primary_email":"it@new.example"},"domains":[{"name":"new.example"}]},{"primary_domain":"two.example","name":"Two","user_licenses":1,"admin_user":{"primary_email":"it@two.example"},"domains":[{"name":"two.example"}]}]`}, 207, `{"orgs":[{"primary_domain":"two.example"}],"errors":[{"status":409,"identifier":"new.example"}]}`},
@@ -421,7 +421,7 @@ func TestAuthentication(t *testing.T) {
 			if r.change != nil {
 				r.change(w)
 			}
-			var body *strings.Reader = strings.NewReader("")
+			body := strings.NewReader("")
 			if r.method == "PATCH" {
 				body = strings.NewReader(`{"is_active":true}`)
 			}

@@ -40,10 +40,11 @@ func (s *server) configuration(w http.ResponseWriter, r *http.Request) {
 	defer s.world.RUnlock()
 	name := r.PathValue("tenant")
 	world.Annotate(r.Context(), func(c *world.Call) { c.Operation = "openid-configuration" })
-	id, region, sub := name, "WW", any(nil)
+	var id, region string
+	var sub any
 	switch name {
 	case "common", "organizations", "consumers":
-		id = "{tenantid}"
+		id, region = "{tenantid}", "WW"
 	default:
 		t := s.world.Tenant(name)
 		if t == nil {

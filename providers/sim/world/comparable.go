@@ -136,6 +136,7 @@ func comparableTenant(t map[string]any) {
 	sortWhole(t, "role_assignments", "app_role_grants", "delegated_grants")
 	sortObjects(t, "domains", "name")
 	ex, _ := t["exchange"].(map[string]any)
+	drop(ex, "customized_at")
 	for _, list := range []string{"inbound_connectors", "outbound_connectors", "transport_rules", "dynamic_lists"} {
 		for _, x := range objects(ex[list]) {
 			drop(x, "guid", "created", "changed")
