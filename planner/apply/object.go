@@ -25,8 +25,7 @@ func (r *run) object(ctx context.Context, inst *config.Instance) (cty.Value, err
 	planned := r.part[now.Address]
 	if planned == nil {
 		if now.Action == planner.NoOp || !now.Applies() {
-			r.settle(ctx, now.Address)
-			return now.After, nil
+			return now.After, r.settle(ctx, now.Address)
 		}
 		// The plan had nothing to do here, or a selection left it out; what turned up since was not reviewed.
 		if now.Before != cty.NilVal {
