@@ -1,0 +1,159 @@
+package render
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/dirsync"
+)
+
+// streamUI is the version of Terraform's event stream that is spoken.
+const streamUI = "1.2"
+
+// Events writes a plan as Terraform's JSON lines: version, drift, one planned_change an item, diagnostics for what could
+// not be read or is held, the change summary and the outputs. All lines carry the plan's time.
+func Events(w io.Writer, p *planner.Plan) error {
+	s := newStream(w)
+	s.at = p.Created
+	s.write("info", "Weir "+p.Version, "version", map[string]any{
+		"terraform": terraformVersion, "ui": streamUI, "weir": map[string]any{"version": p.Version, "plan": p.ID, "realm": p.Realm},
+	})
+	for _, part := range p.Parts {
+		for _, c := range part.Drifted {
+			action := "update"
+			if c.Action == planner.Delete {
+				action = "delete"
+			}
+			s.change("resource_drift", c.Address, action, "Drift detected", map[string]any{}, jsonDrift(part, c)["weir"])
+		}
+		for _, c := range part.Changes {
+			if c.Action == planner.NoOp || c.Action == planner.Unknown {
+				continue
+			}
+			extra := map[string]any{}
+			if c.Action == planner.Adopt {
+				extra["importing"] = map[string]any{"id": string(c.ID)}
+			}
+			if c.From != "" {
+				extra["previous_resource"] = eventResource(c.From)
+			}
+			s.change("planned_change", c.Address, eventAction(c), "Plan to "+c.Action.Word(), extra, jsonOurs(part, c))
+		}
+		if part.Accounts != nil {
+			for i := range part.Accounts.Decisions {
+				d := &part.Accounts.Decisions[i]
+				s.change("planned_change", planner.AccountAddress(part.AccountPolicy, d.Address), hookAction(string(d.Action)),
+					"Plan to "+string(d.Action), map[string]any{}, jsonDecisionOurs(part, d))
+			}
+		}
+		s.diagnostics(part)
+	}
+	total := newView(p).Total
+	s.summary(total)
+	outputs := map[string]any{}
+	for _, part := range p.Parts {
+		for _, o := range part.Outputs {
+			e := map[string]any{"sensitive": o.Sensitive, "action": outputAction(o)}
+			if o.After != cty.NilVal {
+				e["type"] = jsonType(o.After.Type())
+				if !o.Sensitive && o.After.IsWhollyKnown() {
+					e["value"] = jsonValue(o.After, nil)
+				}
+			}
+			outputs[o.Name] = e
+		}
+	}
+	if len(outputs) > 0 {
+		s.write("info", fmt.Sprintf("Outputs: %d", len(outputs)), "outputs", map[string]any{"outputs": outputs})
+	}
+	return s.err
+}
+
+func outputAction(o planner.OutputChange) string {
+	switch {
+	case null(o.Before):
+		return "create"
+	case null(o.After):
+		return "delete"
+	}
+	return "update"
+}
+
+func eventAction(c *planner.Change) string {
+	switch c.Action {
+	case planner.Adopt:
+		if len(c.Paths) > 0 {
+			return "update"
+		}
+		return "import"
+	case planner.Move:
+		if len(c.Paths) > 0 {
+			return "update"
+		}
+		return "move"
+	case planner.DeleteCreate, planner.CreateDelete:
+		return "replace"
+	case planner.Release:
+		return "remove"
+	}
+	return c.Action.Word()
+}
+
+func (s *stream) change(kind, address, action, word string, extra map[string]any, ours any) {
+	extra["resource"], extra["action"] = eventResource(address), action
+	s.write("info", address+": "+word, kind, map[string]any{"change": extra, "weir": ours})
+}
+
+func (s *stream) diagnostics(part *planner.Part) {
+	key := part.Tenant.Key
+	for _, text := range part.Errors {
+		s.diagnostic("error", "Tenant could not be planned", text, key, part.Address)
+	}
+	for _, text := range part.Problems {
+		s.diagnostic("error", "Could not be read", text, key, part.Address)
+	}
+	for _, c := range part.Changes {
+		if c.Action == planner.Unknown {
+			detail := "Nothing is planned for it."
+			if len(c.Reasons) > 0 {
+				detail = c.Reasons[0]
+			}
+			s.diagnostic("warning", "Object is unknown", detail, key, c.Address)
+		}
+	}
+	for _, g := range part.Guards {
+		detail := g.Text
+		if g.Cure != "" {
+			detail += "\n\nTo let it pass:\n\n" + g.Cure
+		}
+		address := ""
+		if len(g.Addresses) == 1 {
+			address = g.Addresses[0]
+		}
+		s.diagnostic("warning", "Held by a guard: "+g.Name, detail, key, address)
+	}
+	for _, w := range part.Waits {
+		s.diagnostic("warning", "Waiting", w.Text, key, w.Address)
+	}
+}
+
+func (s *stream) summary(t planner.Summary) {
+	add, change, remove := t.Add, t.Change, t.Destroy
+	for a, n := range t.Accounts {
+		switch a {
+		case dirsync.Add:
+			add += n
+		case dirsync.Delete:
+			remove += n
+		default:
+			change += n
+		}
+	}
+	s.write("info", "Plan: "+counts(t)+".", "change_summary", map[string]any{
+		"changes": map[string]any{"add": add, "change": change, "import": t.Adopt + t.Linked, "remove": remove, "operation": "plan"},
+		"weir":    jsonSummary(t),
+	})
+}

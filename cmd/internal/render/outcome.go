@@ -1,0 +1,305 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/planner/apply"
+	"github.com/weir-project/weir/providers/resource"
+)
+
+// Outcome is one tenant's fate in an apply or destroy.
+type Outcome struct {
+	Tenant resource.Identity
+	// Code is the exit code that the tenant alone would end with.
+	Code int
+	// Error says why the tenant was not, or not wholly, applied; "" when nothing stopped it.
+	Error string
+	// Report is what was done; nil when nothing was begun.
+	Report *apply.Report
+}
+
+// result is the exit code in words.
+func (o *Outcome) result() string {
+	switch o.Code {
+	case 0:
+		if o.Report == nil || o.Report.Total() == 0 {
+			return "nothing to do"
+		}
+		return "applied"
+	case 4:
+		return "held by a guard"
+	case 5:
+		return "another run holds it"
+	case 6:
+		return "applied in part"
+	case 7:
+		return "could not be read"
+	}
+	return "error"
+}
+
+// next is what a person does about it.
+func (o *Outcome) next() string {
+	r := o.report()
+	switch {
+	case o.Code == 0:
+		return ""
+	case o.Code == 5:
+		return "wait, or pass --lock-timeout 10m"
+	case len(r.Changed) > 0:
+		return "plan again: facts changed since the review"
+	case len(r.Failed) > 0 || len(r.Skipped) > 0 || o.Error != "":
+		return "repair what is named below, then weir apply"
+	case len(r.NotReviewed) > 0:
+		return "weir plan shows what is new; then weir apply"
+	case o.Code == 4:
+		return "weir plan prints what lets it pass"
+	case o.Code == 7 || o.Code == 6:
+		return "weir plan says what could not be read"
+	}
+	return "weir plan"
+}
+
+func (o *Outcome) report() *apply.Report {
+	if o.Report == nil {
+		return &apply.Report{}
+	}
+	return o.Report
+}
+
+func (o *Outcome) name() string {
+	if o.Tenant.Key == "" {
+		return "root module"
+	}
+	return o.Tenant.Key
+}
+
+// appliedWords are the numbers of a report in words, in a fixed order.
+func appliedWords(applied map[string]int) string {
+	order := []string{"create", "add", "update", "rename", "convert", "enable", "disable", "replace", "adopt", "move", "release", "delete"}
+	done := map[string]bool{}
+	var parts []string
+	for _, action := range append(order, slices.Sorted(maps.Keys(applied))...) {
+		if n := applied[action]; n > 0 && !done[action] {
+			parts = append(parts, fmt.Sprintf("%d %s", n, verb(action)[2]))
+		}
+		done[action] = true
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Outcomes is the last screen of an apply: a table of the tenants, then what failed, was held or was not reviewed.
+// Above eight tenants those that need nothing more are only counted.
+func Outcomes(w io.Writer, outcomes []Outcome, o Options) error {
+	p := newPrinter(w, o)
+	rows := [][]string{{"tenant", "result", "applied", "failed", "held", "not reviewed", "next step"}}
+	total := map[string]int{}
+	quiet := 0
+	for i := range outcomes {
+		out := &outcomes[i]
+		r := out.report()
+		for action, n := range r.Applied {
+			total[action] += n
+		}
+		if out.Tenant.Key == "" && out.Code == 0 && r.Total() == 0 {
+			continue
+		}
+		if len(outcomes) > maxTenants && out.Code == 0 {
+			quiet++
+			continue
+		}
+		rows = append(rows, []string{
+			SafeText(out.name()), out.result(), number(r.Total()), number(len(r.Failed) + len(r.Skipped)), number(len(r.Held) + len(r.Changed)),
+			number(len(r.NotReviewed)), out.next(),
+		})
+	}
+	p.blank()
+	if len(rows) > 1 {
+		p.table(rows)
+		p.blank()
+	}
+	if quiet > 0 {
+		p.line(plural(quiet, "tenant", "tenants"), " done, nothing left to do there.")
+		p.blank()
+	}
+	for i := range outcomes {
+		p.details(&outcomes[i])
+	}
+	p.ending(outcomes, total)
+	return p.done()
+}
+
+func number(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+// table writes rows in columns; the first row is the heading. Columns in which no row says anything are left out.
+func (p *printer) table(rows [][]string) {
+	var keep, widths []int
+	for c := range rows[0] {
+		columns, used := width(rows[0][c]), c < 3
+		for _, r := range rows[1:] {
+			columns = max(columns, width(r[c]))
+			used = used || r[c] != "" && r[c] != "-"
+		}
+		if used {
+			keep, widths = append(keep, c), append(widths, columns)
+		}
+	}
+	for i, r := range rows {
+		var b strings.Builder
+		for k, c := range keep {
+			cell := pad(r[c], widths[k])
+			switch {
+			case i == 0:
+				cell = p.style(dim, cell)
+			case c == 1:
+				cell = p.style(resultColor(r[c]), cell)
+			}
+			b.WriteString("  " + cell)
+		}
+		p.line(b.String())
+	}
+}
+
+func resultColor(result string) string {
+	switch result {
+	case "applied", "nothing to do":
+		return green
+	case "error", "could not be read":
+		return red
+	}
+	return yellow
+}
+
+func (p *printer) details(o *Outcome) {
+	r := o.report()
+	sections := []struct {
+		title, code string
+		items       []apply.Item
+	}{
+		{"Failed", red, r.Failed},
+		{"Not applied, because something it needs was not", yellow, r.Skipped},
+		{"Facts changed since the review, so nothing was applied", yellow, r.Changed},
+		{"Held by a guard", yellow, r.Held},
+		{"Not reviewed, left alone", yellow, r.NotReviewed},
+	}
+	any := o.Error != ""
+	for _, s := range sections {
+		any = any || len(s.items) > 0
+	}
+	if !any {
+		return
+	}
+	p.heading(headline(o.Tenant))
+	if o.Error != "" {
+		p.prose(red, "  ", o.Error)
+	}
+	for _, s := range sections {
+		if len(s.items) == 0 {
+			continue
+		}
+		p.section(s.code, s.title, fmt.Sprint(len(s.items)))
+		for i, it := range s.items {
+			if i == 2*maxAccounts {
+				p.line("    ", p.style(dim, fmt.Sprintf("… and %d more", len(s.items)-i)))
+				break
+			}
+			p.prose("", "    - ", it.Address+": "+it.Text)
+		}
+	}
+	p.blank()
+}
+
+func (p *printer) ending(outcomes []Outcome, total map[string]int) {
+	words := appliedWords(total)
+	if words == "" {
+		words = "nothing was changed"
+	}
+	already := 0
+	undone := 0
+	for i := range outcomes {
+		already += outcomes[i].report().AlreadySo
+		if outcomes[i].Code != 0 {
+			undone++
+		}
+	}
+	if already > 0 {
+		words += fmt.Sprintf("; %d were so already", already)
+	}
+	if undone == 0 {
+		p.line(p.style(bold+";"+green, "Apply complete: "+words+"."))
+		return
+	}
+	p.line(p.style(bold+";"+yellow, "Apply ended: "+words+"; "+plural(undone, "tenant is", "tenants are")+" not done."))
+	p.line("What was done stays done. The next weir apply goes on from here.")
+}
+
+// OutcomesJSON writes the end of an apply as lines of the event stream: a diagnostic for each failure, one line a
+// tenant, and the change summary.
+func OutcomesJSON(w io.Writer, outcomes []Outcome) error {
+	s := newStream(w)
+	add, change, remove, adopted := 0, 0, 0, 0
+	for i := range outcomes {
+		o := &outcomes[i]
+		r := o.report()
+		for action, n := range r.Applied {
+			switch hookAction(action) {
+			case "create":
+				add += n
+			case "delete":
+				remove += n
+			case "import":
+				adopted += n
+			case "update", "move":
+				if action == "replace" {
+					add += n
+					remove += n
+				} else {
+					change += n
+				}
+			}
+		}
+		if o.Error != "" {
+			s.diagnostic("error", "Not applied", o.Error, o.Tenant.Key, "")
+		}
+		for _, it := range r.Failed {
+			s.diagnostic("error", "Not applied", it.Text, o.Tenant.Key, it.Address)
+		}
+		for _, list := range [][]apply.Item{r.Skipped, r.Changed, r.Held, r.NotReviewed} {
+			for _, it := range list {
+				s.diagnostic("warning", "Left alone", it.Text, o.Tenant.Key, it.Address)
+			}
+		}
+		s.write("info", o.name()+": "+o.result(), "weir_tenant", map[string]any{"weir": map[string]any{
+			"tenant": o.Tenant.Key, "name": o.Tenant.Name, "primary_domain": o.Tenant.PrimaryDomain, "code": o.Code, "result": o.result(),
+			"error": o.Error, "applied": nonNil(r.Applied), "already_so": r.AlreadySo, "failed": items(r.Failed), "skipped": items(r.Skipped),
+			"changed": items(r.Changed), "held": items(r.Held), "not_reviewed": items(r.NotReviewed), "next": o.next(),
+		}})
+	}
+	s.write("info", fmt.Sprintf("Apply complete! Resources: %d added, %d changed, %d destroyed.", add, change, remove), "change_summary",
+		map[string]any{"changes": map[string]any{"add": add, "change": change, "import": adopted, "remove": remove, "operation": "apply"}})
+	return s.err
+}
+
+func nonNil(m map[string]int) map[string]int {
+	if m == nil {
+		return map[string]int{}
+	}
+	return m
+}
+
+func items(list []apply.Item) []map[string]string {
+	out := []map[string]string{}
+	for _, it := range list {
+		out = append(out, map[string]string{"address": it.Address, "text": it.Text})
+	}
+	return out
+}

@@ -1,0 +1,485 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/dirsync"
+)
+
+// textNoChanges is said when everything was read and nothing differs.
+const textNoChanges = "No changes. The vendors match the configuration."
+
+// Text shows a plan on a terminal: one section a tenant, what would happen in it and why, and at the end the counts and
+// what to type next. Above eight tenants, those without changes are only counted.
+func Text(w io.Writer, plan *planner.Plan, o Options) error {
+	v := newView(plan)
+	p := newPrinter(w, o)
+	p.selection(plan)
+	p.legend(v)
+	for _, t := range v.Tenants {
+		p.tenant(t, len(plan.Parts) > 1)
+	}
+	p.quiet(v)
+	p.total(v)
+	return p.done()
+}
+
+// selection says what the plan was limited to.
+func (p *printer) selection(plan *planner.Plan) {
+	var limits []string
+	if plan.Destroy {
+		limits = append(limits, "This plan takes down what Weir made.")
+	}
+	for _, l := range []struct {
+		word string
+		list []string
+	}{{"tenants", plan.Tenants}, {"targets", plan.Targets}, {"excluded", plan.Excludes}} {
+		if len(l.list) > 0 {
+			limits = append(limits, "Limited to "+l.word+": "+strings.Join(l.list, ", ")+".")
+		}
+	}
+	if plan.Realm != "" && plan.Realm != "live" {
+		limits = append(limits, "Simulated: no real tenant is read or changed.")
+	}
+	for _, l := range limits {
+		l = strings.Replace(l, "Limited to excluded: ", "All but what is excluded: ", 1)
+		p.prose(dim, "", l)
+	}
+	if len(limits) > 0 {
+		p.blank()
+	}
+}
+
+var legends = []struct{ symbol, text string }{
+	{"+", "create"}, {"~", "change"}, {"-", "delete"}, {"-/+", "replace, delete first"}, {"+/-", "replace, create first"},
+	{"<-", "adopt: exists already, comes under management"}, {"=>", "move: same object, other address"},
+	{".", "release: stays as it is, Weir forgets it"}, {"!", "unknown: could not be read, nothing is planned"},
+}
+
+// legend explains the symbols that the plan uses.
+func (p *printer) legend(v *view) {
+	used := map[string]bool{}
+	for _, t := range v.Tenants {
+		for _, it := range t.Changes {
+			used[it.Symbol] = true
+		}
+		for _, g := range t.Groups {
+			for _, a := range g.Accounts {
+				used[a.Symbol] = true
+			}
+		}
+	}
+	if len(used) == 0 {
+		return
+	}
+	p.line("What an apply would do:")
+	for _, l := range legends {
+		if used[l.symbol] {
+			p.line("  ", p.symbol(l.symbol), l.text)
+		}
+	}
+	p.blank()
+}
+
+func (p *printer) heading(title string, detail []string) {
+	line := p.style(bold, SafeText(title))
+	if len(detail) > 0 {
+		line += p.style(dim, "  ("+SafeText(strings.Join(detail, ", "))+")")
+	}
+	p.line(line)
+}
+
+func (p *printer) tenant(t *tenantView, summary bool) {
+	title, detail := headline(t.Part.Tenant)
+	p.heading(title, detail)
+	if t.Part.Removed {
+		p.prose(yellow, "  ", "No block claims this tenant any more.")
+	}
+	p.blank()
+	p.sentences(red, "Could not be planned", t.Errors)
+	p.sentences(red, "Could not be read (nothing destructive is planned from it)", t.Problems)
+	p.stops(t.Stops)
+	if len(t.Drift) > 0 {
+		p.section(yellow, "Changed outside", "somebody changed these since the last apply")
+		for i := range t.Drift {
+			p.item(&t.Drift[i])
+		}
+	}
+	if len(t.Changes) > 0 {
+		if len(t.Drift)+len(t.Stops) > 0 {
+			p.section("", "Changes", "")
+		}
+		for i := range t.Changes {
+			p.item(&t.Changes[i])
+		}
+	}
+	if len(t.Groups)+t.Linked+t.SkipTotal > 0 {
+		p.accounts(t)
+	}
+	if len(t.Outputs) > 0 {
+		p.section("", "Outputs", "")
+		p.rows("    ", t.Outputs)
+		p.blank()
+	}
+	p.guards(t)
+	if len(t.Waits) > 0 {
+		p.section("", "Waiting", "no change now")
+		for _, w := range t.Waits {
+			p.prose("", "    ", w.Address+": "+w.Text)
+		}
+		p.blank()
+	}
+	p.sentences("", "Notes", t.Notes)
+	p.facts(t)
+	if t.Clean {
+		p.line("  ", textNoChanges)
+	} else if summary {
+		p.prose(bold, "  ", "Plan: "+counts(t.Summary)+".")
+	}
+	p.blank()
+}
+
+func (p *printer) section(code, title, remark string) {
+	line := "  " + p.style(strings.Trim(bold+";"+code, ";"), title)
+	if remark != "" {
+		line += p.style(dim, ": "+remark)
+	}
+	p.line(line)
+}
+
+func (p *printer) sentences(code, title string, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	p.section(code, title, "")
+	for _, s := range list {
+		p.prose("", "    - ", s)
+	}
+	p.blank()
+}
+
+// stops lists every address that is accepted today and refused tomorrow; it is never folded.
+func (p *printer) stops(stops []dirsync.Stop) {
+	if len(stops) == 0 {
+		return
+	}
+	p.section(red, "Stops receiving", plural(len(stops), "address takes", "addresses take")+" mail today and will not after the apply")
+	column := 0
+	for _, s := range stops {
+		column = max(column, min(width(SafeText(s.Address)), 44))
+	}
+	for _, s := range stops {
+		p.line("    ", p.symbol("-"), p.style(red, pad(SafeText(s.Address), column)), "  ", p.style(dim, SafeText(s.Why)))
+	}
+	p.blank()
+}
+
+func (p *printer) item(it *item) {
+	line := "  " + p.symbol(it.Symbol) + p.style(bold, SafeText(it.Address))
+	if it.Name != "" {
+		line += "  " + p.style(dim, SafeText(fmt.Sprintf("%q", it.Name)))
+	}
+	if it.Word != "" && it.Word != "create" && it.Word != "update" && it.Word != "delete" && it.Word != "changed" {
+		line += "  " + p.style(dim, "("+it.Word+")")
+	}
+	p.line(line)
+	p.rows("        ", it.Rows)
+	if it.From != "" {
+		p.prose("", "        ", "was "+it.From)
+	}
+	p.reasons("        ", it.Because)
+	if it.Held != "" {
+		p.prose(yellow, "        held: ", it.Held)
+	}
+	if it.Skipped != "" {
+		p.prose(yellow, "        not applied: ", "it waits for "+it.Skipped)
+	}
+	p.blank()
+}
+
+func (p *printer) reasons(indent string, because []string) {
+	if len(because) > 0 {
+		p.prose(dim, indent+"because: ", strings.Join(because, "; "))
+	}
+}
+
+// rows writes attributes, one a line where it fits: path, old -> new, the portal's word.
+func (p *printer) rows(indent string, rows []row) {
+	column := 0
+	for _, r := range rows {
+		column = max(column, min(width(SafeText(r.Path)), 36))
+	}
+	for _, r := range rows {
+		lead := indent + pad(SafeText(r.Path), column) + "  "
+		tail := ""
+		if r.Label != "" {
+			tail = "  (" + SafeText(r.Label) + ")"
+		}
+		for _, m := range r.Marks {
+			tail += "  # " + SafeText(m)
+		}
+		if len(r.Added)+len(r.Removed) > 0 {
+			p.line(lead, p.style(dim, strings.TrimLeft(tail, " ")))
+			for _, e := range r.Removed {
+				p.line(indent, "    ", p.style(red, "- "), SafeText(e))
+			}
+			for _, e := range r.Added {
+				p.line(indent, "    ", p.style(green, "+ "), SafeText(e))
+			}
+			continue
+		}
+		old, now := SafeText(r.Old), SafeText(r.New)
+		switch {
+		case r.Old == "":
+			p.line(lead, now, p.style(dim, tail))
+		case width(lead)+width(old)+width(now)+4+width(tail) <= p.o.width():
+			p.line(lead, old, p.style(dim, " -> "), now, p.style(dim, tail))
+		default:
+			p.line(lead, p.style(dim, strings.TrimLeft(tail, " ")))
+			p.line(indent, "    ", p.style(red, "- "), old)
+			p.line(indent, "    ", p.style(green, "+ "), now)
+		}
+	}
+}
+
+func (p *printer) accounts(t *tenantView) {
+	remark := ""
+	if t.Part.AccountPolicy != "" {
+		remark = "derived from the directory by " + SafeText(t.Part.AccountPolicy)
+	}
+	p.section("", "Accounts", remark)
+	p.blank()
+	for i := range t.Groups {
+		p.group(&t.Groups[i])
+	}
+	if t.Linked > 0 {
+		p.prose("", "    ", plural(t.Linked, "existing account is recognised and comes under management", "existing accounts are recognised and come under management")+"; nothing is written to "+they(t.Linked)+".")
+	}
+	if t.SkipTotal > 0 {
+		var parts []string
+		for _, s := range t.Skipped {
+			parts = append(parts, fmt.Sprintf("%d %s", s.Count, s.Text))
+		}
+		p.prose("", "    ", "Left alone: "+strings.Join(parts, ", ")+".")
+	}
+	if t.Seats != nil && (t.Seats.Before != t.Seats.After || len(t.Groups) > 0) {
+		p.line("    ", seatsText(t.Seats))
+	}
+	p.blank()
+}
+
+func they(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+func seatsText(s *dirsync.Forecast) string {
+	if s.Before == s.After {
+		return fmt.Sprintf("Seats in use: %d before and after.", s.Before)
+	}
+	return fmt.Sprintf("Seats in use: %d -> %d (%+d).", s.Before, s.After, s.After-s.Before)
+}
+
+func (p *printer) group(g *group) {
+	title := fmt.Sprintf("%s: %d", g.Title, len(g.Accounts))
+	switch {
+	case g.Held == len(g.Accounts):
+		title += ", held"
+	case g.Held > 0:
+		title += fmt.Sprintf(", %d of them held", g.Held)
+	}
+	p.line("    ", p.style(bold, title))
+	p.reasons("      ", g.Because)
+	shown := g.Accounts[:min(len(g.Accounts), maxAccounts)]
+	if len(g.Accounts) == maxAccounts+1 {
+		shown = g.Accounts // folding one line into one line hides something for nothing
+	}
+	column := 0
+	for _, a := range shown {
+		column = max(column, min(width(SafeText(a.Address)), 44))
+	}
+	for _, a := range shown {
+		who := SafeText(a.Who)
+		if a.Held != "" && g.Held < len(g.Accounts) {
+			who += p.style(yellow, "  (held)")
+		}
+		p.line("      ", p.symbol(a.Symbol), pad(SafeText(a.Address), column), "  ", p.style(dim, who))
+		p.rows("            ", a.Rows)
+		p.reasons("            ", a.Because)
+	}
+	if n := len(g.Accounts) - len(shown); n > 0 {
+		p.line("      ", p.style(dim, fmt.Sprintf("… and %d more (weir plan --json lists all)", n)))
+	}
+	p.blank()
+}
+
+func (p *printer) guards(t *tenantView) {
+	for _, g := range t.Guards {
+		p.section(yellow, "Held by a guard", SafeText(g.Name))
+		p.prose("", "    ", g.Text)
+		if n := len(g.Addresses); n > 1 {
+			list := g.Addresses[:min(n, maxAccounts)]
+			text := "It holds: " + strings.Join(list, ", ")
+			if n > len(list) {
+				text += fmt.Sprintf(" and %d more", n-len(list))
+			}
+			p.prose(dim, "    ", text)
+		}
+		if g.Cure != "" {
+			p.line("    To let it pass, if that is what you want:")
+			p.blank()
+			p.block("        ", g.Cure)
+		}
+		p.blank()
+	}
+	for _, u := range t.Undecided {
+		p.section(yellow, "A person must decide", SafeText(u.Address))
+		var reasons []string
+		for _, r := range u.Reasons {
+			reasons = append(reasons, reasonText(r))
+		}
+		p.prose(dim, "    because: ", strings.Join(reasons, "; "))
+		if len(u.Blocks) > 0 {
+			p.line("    Write one of these:")
+			for _, b := range u.Blocks {
+				p.blank()
+				p.block("        ", b)
+			}
+		}
+		p.blank()
+	}
+}
+
+// facts are what the plan rests on: how complete each read was, and what did not change.
+func (p *printer) facts(t *tenantView) {
+	var parts []string
+	complete := true
+	for _, proof := range t.Proofs {
+		text, ok := proofText(proof)
+		parts = append(parts, text)
+		complete = complete && ok
+	}
+	if len(parts) > 0 {
+		text, code := "Read completely: ", dim
+		if !complete {
+			text, code = "Read: ", red
+		}
+		p.prose(code, "  ", text+strings.Join(parts, ", ")+".")
+	}
+	if len(t.Strays) > 0 {
+		p.prose(dim, "  ", plural(len(t.Strays), "account has", "accounts have")+" no directory entry and nobody manages "+they(len(t.Strays))+"; Weir leaves "+they(len(t.Strays))+" alone.")
+	}
+	unchanged := ""
+	if t.Part.Unchanged > 0 {
+		unchanged = plural(t.Part.Unchanged, "object", "objects")
+	}
+	if a := t.Part.Accounts; a != nil && a.Unchanged > 0 {
+		if unchanged != "" {
+			unchanged += " and "
+		}
+		unchanged += plural(a.Unchanged, "account", "accounts")
+	}
+	if unchanged != "" && !t.Clean {
+		p.line("  ", p.style(dim, "Unchanged: "+unchanged+"."))
+	}
+}
+
+// quiet counts the tenants that are left out.
+func (p *printer) quiet(v *view) {
+	if v.Quiet == 0 {
+		return
+	}
+	text := plural(v.Quiet, "tenant has", "tenants have") + " no changes"
+	if v.Quiet < len(v.Plan.Parts) && len(v.Tenants) > 0 {
+		text = plural(v.Quiet, "other tenant has", "other tenants have") + " no changes"
+	}
+	var extra []string
+	if v.Waiting > 0 {
+		extra = append(extra, fmt.Sprintf("%d wait for something", v.Waiting))
+	}
+	if v.Noted > 0 {
+		extra = append(extra, fmt.Sprintf("%d have notes", v.Noted))
+	}
+	if len(extra) > 0 {
+		text += " (" + strings.Join(extra, ", ") + "; weir plan --tenant KEY shows them)"
+	}
+	p.line(text, ".")
+	p.blank()
+}
+
+// total is the summary over all tenants and what to type next.
+func (p *printer) total(v *view) {
+	if v.NoChanges {
+		if len(v.Tenants) != 1 || len(v.Plan.Parts) > 1 && v.Quiet > 0 {
+			p.line(p.style(bold+";"+green, textNoChanges))
+		}
+		return
+	}
+	text := "Plan: " + counts(v.Total) + "."
+	if n := len(v.Plan.Parts); n > 1 {
+		tenants := 0
+		for _, part := range v.Plan.Parts {
+			if part.Tenant.Key != "" {
+				tenants++
+			}
+		}
+		if tenants > 1 {
+			text = strings.Replace(text, "Plan:", fmt.Sprintf("Plan for %d tenants:", tenants), 1)
+		}
+	}
+	p.prose(bold, "", text)
+	if v.Errored > 0 {
+		p.line(p.style(red, plural(v.Errored, "tenant", "tenants")+" could not be planned; the others are not affected."))
+	}
+	if v.Unreadable > 0 {
+		p.line(p.style(red, "In "+plural(v.Unreadable, "tenant", "tenants")+" something could not be read; nothing destructive is planned from it."))
+	}
+	if p.o.Asking {
+		return
+	}
+	p.blank()
+	switch {
+	case applicable(v.Plan):
+		p.line("Nothing has been changed yet. To carry this out:")
+		p.blank()
+		command := "weir apply"
+		if v.Plan.Destroy {
+			command = "weir destroy"
+		}
+		p.line("    ", p.style(cyan, command))
+	case v.Total.Held+v.Total.AccountsHeld > 0:
+		p.line("Everything is held. Write what lets it pass (above), then plan again.")
+	case v.Errored+v.Unreadable > 0:
+		p.line("Repair what is named above, then plan again.")
+	}
+}
+
+// applicable reports whether an apply would do anything.
+func applicable(plan *planner.Plan) bool {
+	for _, part := range plan.Parts {
+		if part.Status == planner.Errored {
+			continue
+		}
+		if len(part.Outputs) > 0 || part.Accounts != nil && len(part.Accounts.Links)+len(part.Accounts.Clocks) > 0 {
+			return true
+		}
+		for _, c := range part.Changes {
+			if c.Applies() {
+				return true
+			}
+		}
+		if part.Accounts != nil {
+			for i := range part.Accounts.Decisions {
+				if part.Accounts.Decisions[i].Held == "" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,482 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/dirsync"
+	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/resource"
+)
+
+// maxTenants is the number of tenants up to which those without changes are shown one by one.
+const maxTenants = 8
+
+// maxAccounts is the number of accounts of a group that people are shown.
+const maxAccounts = 10
+
+// view is a plan as people see it, before any format. All texts in it are foreign still.
+type view struct {
+	Plan    *planner.Plan
+	Tenants []*tenantView
+	// Quiet counts tenants without changes that are left out; Waiting and Noted how many of them wait or have notes.
+	Quiet, Waiting, Noted int
+	Total                 planner.Summary
+	// Errored and Unreadable count tenants.
+	Errored, Unreadable int
+	// NoChanges: everything was read and nothing differs. Pending: an apply would find something to do.
+	NoChanges, Pending bool
+}
+
+// tenantView is one tenant's part.
+type tenantView struct {
+	Part    *planner.Part
+	Title   string
+	Key     string
+	Domain  string
+	Summary planner.Summary
+	Clean   bool
+	Stops   []dirsync.Stop
+	Drift   []item
+	Changes []item
+	Groups  []group
+	// Linked counts existing accounts that are recognised.
+	Linked    int
+	Skipped   []skipCount
+	SkipTotal int
+	Undecided []dirsync.Undecided
+	Strays    []string
+	Guards    []planner.Guard
+	Waits     []planner.Wait
+	Problems  []string
+	Notes     []string
+	Errors    []string
+	Outputs   []row
+	Proofs    []directory.Proof
+	Seats     *dirsync.Forecast
+}
+
+// item is one declared object.
+type item struct {
+	Symbol, Word, Address, Type, Name string
+	Rows                              []row
+	Because                           []string
+	Held, Skipped, From               string
+}
+
+// group is what happens to some accounts, in the portal's words.
+type group struct {
+	Title  string
+	Action dirsync.Action
+	Held   int
+	// Because is set when it holds for all of the group.
+	Because  []string
+	Accounts []accountItem
+}
+
+// accountItem is one derived account.
+type accountItem struct {
+	Symbol, Address, Who string
+	Rows                 []row
+	Because              []string
+	Held                 string
+}
+
+type skipCount struct {
+	Code  string
+	Text  string
+	Count int
+}
+
+// groupTitles are the portal's words, in its order.
+var groupTitles = []struct {
+	action dirsync.Action
+	title  string
+	symbol string
+}{
+	{dirsync.Add, "Adding", "+"},
+	{dirsync.Update, "Updating", "~"},
+	{dirsync.Rename, "Renaming", "~"},
+	{dirsync.Convert, "Converting", "~"},
+	{dirsync.Enable, "Enabling", "~"},
+	{dirsync.Disable, "Disabling", "~"},
+	{dirsync.Delete, "Deleting", "-"},
+}
+
+// skipTexts say why accounts or directory entries are left alone; the count stands before them.
+var skipTexts = map[dirsync.SkipCode]string{
+	dirsync.SkipNoProxy:         "without a mail address",
+	dirsync.SkipNoPrimary:       "without a primary mail address",
+	dirsync.SkipUnregistered:    "in a domain that Essentials does not know",
+	dirsync.SkipGuest:           "guests",
+	dirsync.SkipContact:         "contacts",
+	dirsync.SkipDynamic:         "dynamic groups",
+	dirsync.SkipSyncOff:         "of a kind that is not synced",
+	dirsync.SkipKindOff:         "of a mailbox kind that is skipped",
+	dirsync.SkipNotIncluded:     "not included by the policy",
+	dirsync.SkipUnknownKind:     "whose mailbox kind could not be told",
+	dirsync.SkipPredicate:       "whose condition could not be evaluated",
+	dirsync.SkipBlocked:         "with a blocked sign-in",
+	dirsync.SkipAdmin:           "administrators",
+	dirsync.SkipAddOff:          "not added, because adding is off",
+	dirsync.SkipUpdateOff:       "not updated, because updating is off",
+	dirsync.SkipRemoveOff:       "not removed, because removing is off",
+	dirsync.SkipGoneKept:        "gone from the directory and kept",
+	dirsync.SkipGrace:           "gone from the directory and in their grace period",
+	dirsync.SkipDeclared:        "declared by an account block",
+	dirsync.SkipExempt:          "exempt",
+	dirsync.SkipLeftOut:         "left out by a person",
+	dirsync.SkipCollision:       "with an address that several claim",
+	dirsync.SkipUndecided:       "that a person must decide about",
+	dirsync.SkipIncomplete:      "not judged, because a read is incomplete",
+	dirsync.SkipUnknownEntry:    "with an invalid directory entry",
+	dirsync.SkipHostedEngine:    "handled by the vendor's own sync",
+	dirsync.SkipDeclaredAddress: "with an address that an account block declares",
+}
+
+func causeWord(c planner.Cause) string {
+	switch c {
+	case planner.Configuration:
+		return "configuration"
+	case planner.Directory:
+		return "the directory changed"
+	case planner.Drift:
+		return "changed outside"
+	}
+	return string(c)
+}
+
+// newView reads a plan for people.
+func newView(p *planner.Plan) *view {
+	v := &view{Plan: p, NoChanges: true}
+	v.Total.Accounts = map[dirsync.Action]int{}
+	fold := len(p.Parts) > maxTenants
+	for _, part := range p.Parts {
+		t := newTenantView(part)
+		v.add(t.Summary)
+		if part.Status == planner.Errored {
+			v.Errored++
+		}
+		if !part.Readable() {
+			v.Unreadable++
+		}
+		if part.Status != planner.Errored && part.Pending() {
+			v.Pending = true
+		}
+		v.NoChanges = v.NoChanges && t.Clean
+		if t.Clean && (fold || part.Tenant.Key == "") && len(p.Parts) > 1 {
+			v.Quiet++
+			if len(t.Waits) > 0 {
+				v.Waiting++
+			}
+			if len(t.Notes) > 0 {
+				v.Noted++
+			}
+			if part.Tenant.Key == "" {
+				v.Quiet-- // the root module is no tenant
+			}
+			continue
+		}
+		v.Tenants = append(v.Tenants, t)
+	}
+	return v
+}
+
+func (v *view) add(s planner.Summary) {
+	t := &v.Total
+	t.Add += s.Add
+	t.Change += s.Change
+	t.Destroy += s.Destroy
+	t.Adopt += s.Adopt
+	t.Release += s.Release
+	t.Held += s.Held
+	t.Unknown += s.Unknown
+	t.AccountsHeld += s.AccountsHeld
+	t.Linked += s.Linked
+	for a, n := range s.Accounts {
+		t.Accounts[a] += n
+	}
+}
+
+func newTenantView(part *planner.Part) *tenantView {
+	t := &tenantView{
+		Part: part, Title: part.Tenant.Name, Key: part.Tenant.Key, Domain: part.Tenant.PrimaryDomain, Summary: part.Summary(),
+		Guards: part.Guards, Waits: part.Waits, Problems: part.Problems, Notes: part.Notes, Errors: part.Errors, Proofs: part.Proofs,
+	}
+	if t.Title == "" {
+		t.Title = t.Key
+	}
+	if t.Key == "" {
+		t.Title = "Root module"
+	}
+	for _, c := range part.Changes {
+		if c.Action != planner.NoOp {
+			t.Changes = append(t.Changes, changeItem(c))
+		}
+	}
+	for _, c := range part.Drifted {
+		t.Drift = append(t.Drift, driftItem(c))
+	}
+	for _, o := range part.Outputs {
+		r := pathRow(&planner.PathChange{Path: o.Name, Before: o.Before, After: o.After, Sensitive: o.Sensitive}, "", null(o.Before))
+		t.Outputs = append(t.Outputs, r)
+	}
+	if a := part.Accounts; a != nil {
+		t.accounts(a)
+	}
+	t.Clean = part.Status != planner.Errored && !part.Pending() && len(t.Changes) == 0 && len(t.Drift) == 0 && len(t.Guards) == 0 &&
+		len(t.Problems) == 0 && len(t.Errors) == 0 && len(t.Undecided) == 0 && !part.Removed
+	return t
+}
+
+func (t *tenantView) accounts(a *dirsync.Result) {
+	t.Stops, t.Linked, t.Undecided, t.Strays = a.StopsReceiving, len(a.Links), a.Undecided, a.Strays
+	for _, g := range groupTitles {
+		decisions := a.Group(g.action)
+		if len(decisions) == 0 {
+			continue
+		}
+		out := group{Title: g.title, Action: g.action}
+		for i := range decisions {
+			account := decisionItem(&decisions[i], g.symbol)
+			if account.Held != "" {
+				out.Held++
+			}
+			out.Accounts = append(out.Accounts, account)
+		}
+		out.shareReasons()
+		t.Groups = append(t.Groups, out)
+	}
+	for code, n := range a.SkipCounts {
+		text := skipTexts[dirsync.SkipCode(code)]
+		if text == "" {
+			text = strings.ReplaceAll(code, "_", " ")
+		}
+		t.Skipped = append(t.Skipped, skipCount{Code: code, Text: text, Count: n})
+		t.SkipTotal += n
+	}
+	slices.SortFunc(t.Skipped, func(a, b skipCount) int {
+		if a.Count != b.Count {
+			return b.Count - a.Count
+		}
+		return strings.Compare(a.Code, b.Code)
+	})
+	if a.Seats.Before != 0 || a.Seats.After != 0 {
+		seats := a.Seats
+		t.Seats = &seats
+	}
+}
+
+// shareReasons moves reasons that hold for the whole group to its heading.
+func (g *group) shareReasons() {
+	if len(g.Accounts) < 2 {
+		return
+	}
+	for _, a := range g.Accounts[1:] {
+		if !slices.Equal(a.Because, g.Accounts[0].Because) {
+			return
+		}
+	}
+	g.Because = g.Accounts[0].Because
+	for i := range g.Accounts {
+		g.Accounts[i].Because = nil
+	}
+}
+
+func changeItem(c *planner.Change) item {
+	it := item{
+		Symbol: string(c.Action), Word: c.Action.Word(), Address: c.Address, Type: c.Type, Name: c.Name,
+		Held: c.Held, Skipped: c.Skipped, From: c.From,
+	}
+	wanted := c.Action == planner.Create
+	switch c.Action {
+	case planner.Delete, planner.Release, planner.Unknown:
+	default:
+		for i := range c.Paths {
+			it.Rows = append(it.Rows, pathRow(&c.Paths[i], c.Cause, wanted))
+		}
+		if wanted && len(it.Rows) == 0 {
+			it.Rows = leafRows(c.After, c.Sensitive)
+		}
+	}
+	it.Because = because(c.Cause, c.Action, c.Source, c.Reasons)
+	return it
+}
+
+func because(cause planner.Cause, action planner.Action, source string, reasons []string) []string {
+	var out []string
+	switch {
+	case action == planner.Unknown:
+	case cause == planner.Configuration && action == planner.Adopt:
+		out = append(out, in("it exists already and comes under management", source))
+	case cause == planner.Configuration && source != "":
+		out = append(out, "configuration, "+source)
+	case cause == planner.Directory:
+		out = append(out, in("the directory changed", source))
+	case cause == planner.Drift:
+		out = append(out, in("somebody changed it outside; this puts it back", source))
+	}
+	for _, r := range reasons {
+		if r != "" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func in(text, source string) string {
+	if source == "" {
+		return text
+	}
+	return text + " (" + source + ")"
+}
+
+// driftItem shows what somebody changed: the remembered value and the live one.
+func driftItem(c *planner.Change) item {
+	it := item{Symbol: "~", Word: "changed", Address: c.Address, Type: c.Type, Name: c.Name}
+	if c.Action == planner.Delete {
+		it.Symbol, it.Word = "-", "gone"
+		it.Because = []string{"it is gone at the vendor"}
+		return it
+	}
+	for i := range c.Paths {
+		it.Rows = append(it.Rows, pathRow(&c.Paths[i], planner.Drift, false))
+	}
+	it.Because = slices.Clone(c.Reasons)
+	return it
+}
+
+func decisionItem(d *dirsync.Decision, symbol string) accountItem {
+	out := accountItem{Symbol: symbol, Address: d.Address, Held: d.Held}
+	about := d.After
+	if about == nil {
+		about = d.Before
+	}
+	if about != nil {
+		name := strings.TrimSpace(about.FirstName + " " + about.Surname)
+		out.Who = accountType(about.Type)
+		if name != "" {
+			out.Who = name + ", " + out.Who
+		}
+	}
+	if d.Action != dirsync.Add && d.Action != dirsync.Delete {
+		out.Rows = accountRows(d.Before, d.After)
+	}
+	if planner.Cause(d.Cause) == planner.Drift {
+		out.Because = append(out.Because, "somebody changed it outside")
+	}
+	// The chain ends with what decided; the links before it are in the JSON.
+	if n := len(d.Reasons); n > 0 {
+		out.Because = append(out.Because, reasonText(d.Reasons[n-1]))
+	}
+	return out
+}
+
+func reasonText(r dirsync.Reason) string {
+	text := strings.TrimSuffix(r.Text, ".")
+	if r.Rule != "" {
+		text += " (" + r.Rule + ")"
+	}
+	return text
+}
+
+// driftedAccounts are the derived accounts that somebody changed, old value first.
+func driftedAccounts(part *planner.Part) []item {
+	if part.Accounts == nil {
+		return nil
+	}
+	var out []item
+	for i := range part.Accounts.Decisions {
+		d := &part.Accounts.Decisions[i]
+		if planner.Cause(d.Cause) != planner.Drift {
+			continue
+		}
+		it := item{Symbol: "~", Word: "changed", Type: "account", Address: planner.AccountAddress(part.AccountPolicy, d.Address)}
+		it.Rows = accountRows(d.After, d.Before)
+		switch {
+		case d.Before == nil:
+			it.Symbol, it.Word, it.Because = "-", "gone", []string{"the account is gone in Essentials"}
+		case d.After == nil:
+			it.Because = []string{"the account is to be deleted"}
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// counts are the parts of a summary line, without "Plan:".
+func counts(s planner.Summary) string {
+	parts := []string{fmt.Sprintf("%d to add, %d to change, %d to destroy", s.Add, s.Change, s.Destroy)}
+	if s.Adopt > 0 {
+		parts[0] += fmt.Sprintf(", %d to adopt", s.Adopt)
+	}
+	if s.Release > 0 {
+		parts[0] += fmt.Sprintf(", %d to release", s.Release)
+	}
+	var accounts []string
+	for _, g := range groupTitles {
+		if n := s.Accounts[g.action]; n > 0 {
+			accounts = append(accounts, fmt.Sprintf("%d to %s", n, g.action))
+		}
+	}
+	if s.Linked > 0 {
+		accounts = append(accounts, fmt.Sprintf("%d recognised", s.Linked))
+	}
+	if len(accounts) > 0 {
+		parts = append(parts, "accounts: "+strings.Join(accounts, ", "))
+	}
+	if n := s.Held + s.AccountsHeld; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d held", n))
+	}
+	if s.Unknown > 0 {
+		parts = append(parts, fmt.Sprintf("%d unknown", s.Unknown))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// plural is "1 account", "2 accounts".
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// headline names a tenant: its name, key and primary domain.
+func headline(id resource.Identity) (title string, detail []string) {
+	if id.Key == "" {
+		return "Root module", nil
+	}
+	title = id.Name
+	if title == "" {
+		title = id.Key
+	} else {
+		detail = append(detail, id.Key)
+	}
+	if id.PrimaryDomain != "" && id.PrimaryDomain != id.Name {
+		detail = append(detail, id.PrimaryDomain)
+	}
+	return title, detail
+}
+
+// proofText is one read in a few words, and whether it was complete.
+func proofText(p directory.Proof) (string, bool) {
+	if len(p.Parts) > 0 {
+		var parts []string
+		for _, part := range p.Parts {
+			text, _ := proofText(part)
+			parts = append(parts, text)
+		}
+		if p.Complete {
+			return strings.Join(parts, ", "), true
+		}
+		return strings.Join(append(parts, "not complete"), ", "), false
+	}
+	text := fmt.Sprintf("%d %s", p.Objects, p.Source)
+	if !p.Complete {
+		return text + " (not complete)", false
+	}
+	return text, true
+}
