@@ -283,18 +283,13 @@ func customizeDomain(req *resource.PlanRequest) error {
 			Detail: "a relay domain needs a destination", Hint: `For Microsoft 365 write destination = data.directory.NAME.mail_host["` + text(planned, "name") + `"]`}
 	}
 	// What Weir learned about verification stays in state: the API does not show it.
-	record := resource.Get(prior, "verification_record")
 	verified, asked := flag(prior, "verified")
-	if !live.IsNull() && !record.IsNull() {
-		req.Planned = resource.With(req.Planned, "verification_record", record)
-	}
-	if !live.IsNull() && asked {
-		req.Planned = resource.With(req.Planned, "verified", cty.BoolVal(verified))
+	if verified {
+		req.Planned = resource.With(req.Planned, "verified", cty.True)
 	}
 	if wanted, _ := flag(planned, "verify"); wanted && asked && !verified && !live.IsNull() {
 		code := text(prior, "verification_record")
 		if code != "" && publishes(req.Mail, text(planned, "name"), code) {
-			req.Planned = resource.With(req.Planned, "verified", cty.UnknownVal(cty.Bool))
 			req.Force = true
 			req.Reasons = append(req.Reasons, "the verification record is published now; the vendor is asked to verify the domain")
 		} else if code != "" {

@@ -267,7 +267,8 @@ func customizeExemption(req *resource.PlanRequest) error {
 	subject := text(planned, "reason")
 	for _, path := range []string{"addresses", "groups", "when"} {
 		if !resource.Get(planned, path).IsWhollyKnown() {
-			return nil // protects stays unknown until the values are known
+			req.Planned = resource.With(req.Planned, "protects", cty.UnknownVal(cty.Set(cty.String)))
+			return nil
 		}
 	}
 	if !hasAddresses && !hasGroups && when == nil {

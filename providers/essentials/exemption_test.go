@@ -33,13 +33,20 @@ func TestExemptionConforms(t *testing.T) {
 					if err := v.portal("exemptions", map[string]any{"add": []string{"foreign@contoso.example"}}); err != nil {
 						t.Fatal(err)
 					}
-					return v.backend(func(path string, _ cty.Value) error { return unknownPath(path) },
+					return v.backend(func(path string, value cty.Value) error {
+						if path != "protects" {
+							return unknownPath(path)
+						}
+						return v.portal("exemptions", append(native(value).([]string), "foreign@contoso.example"))
+					},
 						func() error {
 							return v.portal("exemptions", map[string]any{"remove": []string{"alice@contoso.example", "bob@contoso.example"}})
 						})
 				},
-				Config: exemptionBlock("Alice@contoso.example", "bob@contoso.example"),
-				Second: exemptionBlock("carol@contoso.example"),
+				Config:  exemptionBlock("Alice@contoso.example", "bob@contoso.example"),
+				Second:  exemptionBlock("carol@contoso.example"),
+				Changes: []resourcetest.Change{{Path: "addresses", Shows: "protects", Value: stringSet("alice@contoso.example")}},
+				Skip:    map[string]string{"addresses:unmanaged": "an exemption names somebody", "addresses:empty": "an exemption names somebody"},
 			})
 		})
 	}

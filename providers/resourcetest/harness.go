@@ -38,6 +38,16 @@ type Change struct {
 	Value cty.Value
 	// Also are further attributes that must change with it for the block to be valid.
 	Also map[string]cty.Value
+	// Shows is the path under which a live read shows the attribute, for a local argument from which a computed attribute
+	// follows; "" is Path. Backend.Edit is given it.
+	Shows string
+}
+
+func (c Change) shows() string {
+	if c.Shows != "" {
+		return c.Shows
+	}
+	return c.Path
 }
 
 // Backend is one vendor with one tenant, fresh for a case.

@@ -110,23 +110,31 @@ func (s *session) plan(config cty.Value) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A first pass without live object gives Project and Match the values that follow from configuration. What it finds
-	// wrong may be right for an object that exists.
-	none := cty.NullVal(s.h.Type.Object())
-	first, _, err := s.customize(config, none)
-	if err != nil {
-		first = fill(s.h.Type.Attributes, config, none)
-	}
+	want := fill(s.h.Type.Attributes, config)
 	p := &plan{}
-	if p.live, p.found, err = s.find(all, first); err != nil {
+	if s.h.Type.Project != nil {
+		// As in Weir's planner: Customize sees the whole collection, and the block's part is cut out for what it planned.
+		if p.found = len(all) > 0; p.found {
+			p.live = all[0]
+		}
+	} else if p.live, p.found, err = s.find(all, want); err != nil {
 		return nil, err
 	}
 	live := cty.NullVal(s.h.Type.Object())
 	if p.found {
 		live = p.live.Value
 	}
-	if p.planned, p.force, err = s.customize(config, live); err != nil {
+	if p.planned, p.force, err = s.customize(config, want, live); err != nil {
 		return nil, err
+	}
+	if s.h.Type.Project != nil {
+		if p.live, p.found, err = s.find(all, p.planned); err != nil {
+			return nil, err
+		}
+		live = cty.NullVal(s.h.Type.Object())
+		if p.found {
+			live = p.live.Value
+		}
 	}
 	p.paths = resource.Differences(s.h.Type.Attributes, p.planned, live)
 	if p.found && !s.prior.IsNull() {
@@ -135,8 +143,7 @@ func (s *session) plan(config cty.Value) (*plan, error) {
 	return p, nil
 }
 
-func (s *session) customize(config, live cty.Value) (cty.Value, bool, error) {
-	planned := fill(s.h.Type.Attributes, config, live)
+func (s *session) customize(config, planned, live cty.Value) (cty.Value, bool, error) {
 	if s.h.Type.Customize == nil {
 		return planned, false, nil
 	}
@@ -233,31 +240,19 @@ func (s *session) exists(config cty.Value) bool {
 	return p.found
 }
 
-// fill makes the planned value of a block: defaults, and for computed attributes the live value, or unknown before there
-// is one.
-func fill(table []resource.Attribute, config, live cty.Value) cty.Value {
+// fill is what the block manages: arguments as written, defaults where one with a default is left out, null elsewhere.
+func fill(table []resource.Attribute, config cty.Value) cty.Value {
 	out := map[string]cty.Value{}
 	for i := range table {
 		a := &table[i]
-		c, l := resource.Get(config, a.Name), resource.Get(live, a.Name)
-		if c == cty.NilVal || c.IsNull() {
-			c = cty.NullVal(a.ValueType())
-		}
+		c := resource.Get(config, a.Name)
 		switch {
-		case c.IsNull() && a.Computed:
-			c = l
-			if live.IsNull() {
-				c = cty.UnknownVal(a.ValueType())
-			} else if l.IsNull() {
-				c = cty.NullVal(a.ValueType())
-			}
 		case c.IsNull() && a.Default != cty.NilVal && a.Argument():
 			c = a.Default
-		case !c.IsNull() && len(a.Nested) > 0 && c.IsKnown():
-			if l.IsNull() {
-				l = cty.NullVal(a.ValueType())
-			}
-			c = fill(a.Nested, c, l)
+		case c.IsNull():
+			c = cty.NullVal(a.ValueType())
+		case len(a.Nested) > 0 && c.IsKnown():
+			c = fill(a.Nested, c)
 		}
 		out[a.Name] = c
 	}
