@@ -282,8 +282,11 @@ func (o *Objects) drift(c *Change, inst *config.Instance, live *cty.Value, prior
 	}
 	d.Action, d.After = Update, *live
 	resource.Walk(inst.Type.Attributes, func(path string, a *resource.Attribute) {
-		if !a.Observable() || !a.Argument() || under(path, inst.Lifecycle.IgnoreChanges) {
+		if !a.Observable() || under(path, inst.Lifecycle.IgnoreChanges) {
 			return
+		}
+		if !a.Argument() && isNull(resource.Get(c.Wanted, path)) {
+			return // only computed by the vendor; what Customize derived from the block is managed like an argument
 		}
 		before, after := resource.Get(stored, path), resource.Get(*live, path)
 		if isNull(before) || sameBy(a, before, after) || settling(a, prior, path, after, o.req.Now) {

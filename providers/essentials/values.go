@@ -108,15 +108,6 @@ func plain(v cty.Value) cty.Value {
 	return v
 }
 
-// members are the members of an object value, to change some and make it anew.
-func members(v cty.Value) map[string]cty.Value {
-	out := map[string]cty.Value{}
-	for name := range v.Type().AttributeTypes() {
-		out[name] = v.GetAttr(name)
-	}
-	return out
-}
-
 // source lines, once.
 const (
 	vendorAPI    = "vendor API description, Interface API v1, August 2023"
