@@ -78,6 +78,9 @@ func (d *decider) exempt(u *unit, h *hit) {
 		w.Cause = CauseDrift
 	}
 	w.Adopt = u.known == nil && u.entry != nil
+	if w.Adopt {
+		w.Record = after.Address
+	}
 	w.Owned = d.ownedAliases(u, &after)
 }
 
@@ -124,6 +127,7 @@ func (d *decider) withoutAccount(u *unit) {
 		reasons = append(reasons, Reason{Rule: addRule(u.entry.Kind), Text: "Essentials has no account for it."})
 	}
 	w := d.newWork(u, Add, after, reasons)
+	w.Record = after.Address
 	w.Created = true
 	w.Owned = after.Aliases
 	w.Cause = d.plainCause()
@@ -220,6 +224,7 @@ func (d *decider) compare(u *unit) {
 		return
 	}
 	w := d.newWork(u, action, after, append(reasons, linkReasons(u, linked)...))
+	w.Record = after.Address
 	w.Owned = owned
 	w.Adopt = k == nil
 	w.Created = k != nil && k.Created
@@ -392,6 +397,7 @@ func (d *decider) compareHosted(u *unit, linked bool) {
 		return
 	}
 	w := d.newWork(u, Convert, &after, append(d.chain(e, v), linkReasons(u, linked)...))
+	w.Record = after.Address
 	w.Exempt = exempt
 	w.Owned = d.ownedAliases(u, &after)
 	w.Adopt = k == nil
@@ -412,6 +418,9 @@ func (d *decider) newWork(u *unit, action Action, after *directory.Account, reas
 	}
 	if u.known != nil {
 		w.Created = u.known.Created
+		// An account that somebody else renamed stays under the address that state knows, so that what names it by that
+		// address goes on meaning it.
+		w.Record = u.known.Address
 		w.Known, w.ObjectID, w.Kind = u.known.Address, u.known.ObjectID, u.known.Kind
 	}
 	if u.entry != nil {

@@ -429,3 +429,22 @@ type tester interface {
 	Error(args ...any)
 	Fatalf(format string, args ...any)
 }
+
+// dump shows a request and what was decided, for failures of drawn tenants.
+func dump(r Request, res *Result) string {
+	var b strings.Builder
+	for _, e := range r.Directory.Entries {
+		fmt.Fprintf(&b, "  entry %s %s %s %v enabled=%v licensed=%v proxy=%v %s\n", e.ObjectID, e.Kind, e.Address, e.Aliases, e.Enabled, e.Licensed, e.HasProxy, e.Department)
+	}
+	for _, a := range r.Accounts.Accounts {
+		fmt.Fprintf(&b, "  account %d %s %s %v active=%v\n", a.UID, a.Address, a.Type, a.Aliases, a.Active)
+	}
+	for _, k := range r.Known {
+		fmt.Fprintf(&b, "  known %+v\n", k)
+	}
+	fmt.Fprintf(&b, "  declared %v, left out %v, protections %+v\n", r.Declared, r.Skips, r.Protections)
+	for _, s := range summary(res) {
+		fmt.Fprintf(&b, "  => %s\n", s)
+	}
+	return b.String()
+}

@@ -3,6 +3,7 @@ package dirsync
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weir-project/weir/providers/directory"
@@ -34,6 +35,10 @@ func (d *decider) withoutEntry(u *unit) {
 func (d *decider) stray(u *unit) {
 	a := u.account
 	if !d.directoryComplete {
+		return
+	}
+	if i, found := slices.BinarySearchFunc(d.entries, a.Address, func(e *directory.Entry, x string) int { return strings.Compare(e.Address, x) }); found {
+		d.skip(u, SkipCollision, []Reason{{Text: "The directory has its address at object " + d.entries[i].ObjectID + ", which has another account."}})
 		return
 	}
 	if d.p.Strays != AsAdopt || a.Type == directory.FunctionalAccount || a.Type.IsAdmin() {
@@ -135,6 +140,9 @@ func (d *decider) park(u *unit, action Action, reasons []Reason) {
 		after.Type = directory.FunctionalAccount
 	}
 	w := d.newWork(u, action, &after, append(slices.Clone(reasons), actionReason(action, u.account, &after, u.known)))
+	if u.known == nil {
+		w.Record = after.Address
+	}
 	w.Owned = d.ownedAliases(u, &after)
 	w.GoneSince = d.req.Now
 	w.Cause = d.goneCause(u, w.Action)
@@ -146,6 +154,7 @@ func (d *decider) park(u *unit, action Action, reasons []Reason) {
 
 func (d *decider) delete(u *unit, since time.Time, reasons []Reason) {
 	w := d.newWork(u, Delete, nil, append(slices.Clone(reasons), Reason{Text: "It is deleted for ever."}))
+	w.Record = ""
 	w.GoneSince = since
 	w.Cause = d.goneCause(u, w.Action)
 	w.Adopt = u.known == nil

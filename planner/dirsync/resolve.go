@@ -204,19 +204,37 @@ func (d *decider) meetHolders(claims map[string]*work) {
 // the one under which another account is remembered, because somebody renamed that by hand.
 func (d *decider) meetRecords() {
 	var movers map[string]*work
+	// Links are remembered before anything is written.
+	left := map[string]bool{}
+	for _, x := range d.res.Forget {
+		left[x] = true
+	}
+	for _, l := range d.res.Links {
+		if l.From != "" && l.From != l.Address {
+			left[l.From] = true
+		}
+	}
+	d.res.Links = slices.DeleteFunc(d.res.Links, func(l Link) bool {
+		if l.From == l.Address || left[l.Address] || d.recordAt(l.Address) == nil {
+			return false
+		}
+		d.res.Unchanged--
+		d.skip(&unit{account: &directory.Account{Address: l.Address}, known: &Known{ObjectID: l.ObjectID, Kind: l.Kind}}, SkipCollision,
+			append(slices.Clone(l.Reasons), Reason{Text: "It is not adopted yet: another account, renamed by hand, is remembered under its address."}))
+		return true
+	})
 	for _, w := range d.works {
-		if w.blocked != nil || w.After == nil || w.After.Address == w.Known {
+		x := w.Record
+		if w.blocked != nil || x == "" || x == w.Known {
 			continue
 		}
-		x := w.After.Address
-		i, found := slices.BinarySearchFunc(d.known, x, func(k Known, x string) int { return strings.Compare(k.Address, x) })
-		if !found || slices.Contains(d.res.Forget, x) || &d.known[i] == w.u.known {
+		if k := d.recordAt(x); k == nil || left[x] || k == w.u.known {
 			continue
 		}
 		if movers == nil {
 			movers = make(map[string]*work, len(d.works))
 			for _, m := range d.works {
-				if m.Known != "" && (m.After == nil || m.After.Address != m.Known) {
+				if m.Known != "" && m.Record != m.Known {
 					movers[m.Known] = m
 				}
 			}
@@ -230,6 +248,14 @@ func (d *decider) meetRecords() {
 			slices.Sort(w.Needs)
 		}
 	}
+}
+
+func (d *decider) recordAt(address string) *Known {
+	i, found := slices.BinarySearchFunc(d.known, address, func(k Known, x string) int { return strings.Compare(k.Address, x) })
+	if !found {
+		return nil
+	}
+	return &d.known[i]
 }
 
 // dropCycles blocks works that need each other in a circle: two accounts that swap an address cannot be changed one

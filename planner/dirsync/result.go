@@ -61,8 +61,9 @@ type Decision struct {
 	Exempt string
 	// Needs are addresses whose decisions must be done first, because they give up an address that this one takes.
 	Needs []string
-	// Known is the address of the account's record in state, which a rename leaves behind; "" when there is none.
-	Known string
+	// Known is the address of the account's record in state, "" when there is none; Record the one under which state
+	// keeps the account afterwards, "" when it drops it. They differ when the account is renamed.
+	Known, Record string
 	// Held says why the decision is not applied; "" when it is.
 	Held string
 	// GoneSince is the grace clock to remember; zero while the entry lives.
@@ -217,14 +218,14 @@ func (r *Result) Find(address string) *Decision {
 // assigned. The record at
 // Known is replaced. false: nothing is to be kept.
 func (d *Decision) Remember(prev *Known, policy string, uid int) (Known, bool) {
-	if d.Action == Delete || prev == nil && !d.Adopt && d.Action != Add {
+	if d.Record == "" {
 		return Known{}, false
 	}
 	if uid == 0 {
 		uid = d.UID
 	}
 	k := Known{
-		Address: d.After.Address, UID: uid, ObjectID: d.ObjectID, Policy: policy, Kind: d.Kind,
+		Address: d.Record, UID: uid, ObjectID: d.ObjectID, Policy: policy, Kind: d.Kind,
 		Hash: ownedHash(d.After, d.Owned), Aliases: d.Owned, Created: d.Created, GoneSince: d.GoneSince,
 	}
 	if d.After.Type == directory.FunctionalAccount && d.Action != Add {

@@ -227,7 +227,7 @@ var table = []struct {
 	{"rename onto the address of another account", func(f *fixture) {
 		f.person("alice").e.Address = "hand@c.com"
 		f.account("hand", directory.FunctionalAccount)
-	}, []string{"skip alice collision", "stray hand"}},
+	}, []string{"skip alice collision", "skip hand collision"}},
 	{"rename follows a rename out of the way", func(f *fixture) {
 		f.person("alice").e.Address = "bob@c.com"
 		p := f.person("bob")
@@ -564,6 +564,18 @@ var table = []struct {
 		f.place("team", directory.DistributionGroup).e.Aliases = []string{"info@c.com"}
 		f.req.Policy.Groups.Update = false
 	}, []string{"skip alice collision", "skip team update_off"}},
+
+	{"renamed in both the same way, and somebody new has the old address", func(f *fixture) {
+		p := f.person("alice")
+		p.a.Address, p.e.Address = "alicia@c.com", "alicia@c.com"
+		f.entry("alice", directory.User).ObjectID = "o-new"
+	}, []string{"add alice end_user (directory)", "link alicia o-alice"}},
+	{"renamed by hand and left alone, and somebody new has the old address", func(f *fixture) {
+		p := f.person("alice")
+		p.a.Address, p.e.Address = "alicia@c.com", "alicia@c.com"
+		p.e.HasProxy = false
+		f.entry("alice", directory.User).ObjectID = "o-new"
+	}, []string{"skip alice collision", "skip alicia no_proxy_address"}},
 
 	// Vanished accounts.
 	{"account deleted in the portal is made again", func(f *fixture) { p := f.person("alice"); f.vanish(p.a) },
