@@ -44,6 +44,7 @@ func sample() *State {
 			}),
 			Previous:  cty.ObjectVal(map[string]cty.Value{"name": cty.StringVal("contoso.com")}),
 			Sensitive: []string{"name"}, Versions: map[string]string{"password": "hmac:00"},
+			Undelivered: []string{"secret"},
 			Ownership: Adopted, PreventDestroy: true, Dependencies: []string{"tenant.this"},
 			SettleUntil: noon.Add(1), Op: "op-1", Created: noon, Updated: noon.Add(2),
 		},
@@ -52,7 +53,7 @@ func sample() *State {
 	s.Accounts.Put(&Account{
 		Address: "alice@contoso.com", UID: 7, ObjectID: "o-1", Policy: "sync_policy.people", Hash: "h",
 		Ownership: Created, Type: "end_user", Active: true, Aliases: []string{"al@contoso.com"},
-		GoneSince: noon, SettleUntil: noon,
+		Kind: "shared_mailbox", Converted: true, Disabled: true, GoneSince: noon, SettleUntil: noon,
 	})
 	s.Accounts.Put(&Account{Address: "björn@contoso.com", Ownership: Adopted})
 	s.Outputs = map[string]Output{"o": {Value: cty.TupleVal([]cty.Value{cty.True}), Sensitive: true}}
