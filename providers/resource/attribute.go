@@ -103,18 +103,27 @@ func (a *Attribute) Argument() bool { return a.Required || a.Optional }
 // Observable reports whether a live read shows the attribute, so that drift can be seen.
 func (a *Attribute) Observable() bool { return !a.WriteOnly && !a.Local }
 
-// Walk calls visit for every leaf row of a table with its dotted path: rows without Nested.
-func Walk(table []Attribute, visit func(path string, a *Attribute)) { walk("", table, visit) }
+// Walk calls visit for every leaf row of a table with its dotted path: rows without Nested. What a nested attribute is
+// as a whole (local, write-only, sensitive, computed only) its rows are too.
+func Walk(table []Attribute, visit func(path string, a *Attribute)) {
+	walk("", table, &Attribute{Optional: true}, visit)
+}
 
-func walk(prefix string, table []Attribute, visit func(string, *Attribute)) {
+func walk(prefix string, table []Attribute, parent *Attribute, visit func(string, *Attribute)) {
 	for i := range table {
-		a := &table[i]
+		a := table[i]
+		a.Local = a.Local || parent.Local
+		a.WriteOnly = a.WriteOnly || parent.WriteOnly
+		a.Sensitive = a.Sensitive || parent.Sensitive
+		if !parent.Argument() {
+			a.Required, a.Optional, a.Computed = false, false, true
+		}
 		path := prefix + a.Name
 		if len(a.Nested) > 0 {
-			walk(path+".", a.Nested, visit)
+			walk(path+".", a.Nested, &a, visit)
 			continue
 		}
-		visit(path, a)
+		visit(path, &a)
 	}
 }
 
