@@ -16,6 +16,7 @@ func (d *decider) finish() {
 	}
 	r.Seats.After = r.Seats.Before
 	written := map[string]bool{}
+	r.Decisions = slices.Grow(r.Decisions, len(d.works))
 	for _, w := range d.works {
 		if w.Held == "" {
 			r.Destructive = r.Destructive || w.Destructive

@@ -166,9 +166,12 @@ func plausible(address string) bool {
 	if at <= 0 || at == len(address)-1 || len(address) > 320 || !utf8.ValidString(address) {
 		return false
 	}
-	for _, r := range address {
-		if r <= ' ' || r == 0x7f || r == ',' || r == '"' || r == '<' || r == '>' || unicode.IsControl(r) || unicode.IsSpace(r) {
+	for i := 0; i < len(address); i++ {
+		switch c := address[i]; {
+		case c <= ' ' || c == 0x7f || c == ',' || c == '"' || c == '<' || c == '>':
 			return false
+		case c >= utf8.RuneSelf:
+			return !strings.ContainsFunc(address, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || !unicode.IsPrint(r) })
 		}
 	}
 	return true
