@@ -56,7 +56,7 @@ type Request struct {
 // Build plans one tenant. Diagnostics with errors come with a part of status Errored. The part is deterministic: equal
 // requests give equal parts.
 func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
-	part := &Part{Tenant: req.Tenant, Address: req.Address, Status: Ready}
+	part := &Part{Tenant: req.Tenant, Address: req.Address, Status: Ready, Values: map[string]cty.Value{}}
 	if req.Prior != nil {
 		part.Serial, part.Lineage = req.Prior.Serial, req.Prior.Lineage
 	}
@@ -78,6 +78,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 				}
 				visited[change.Address] = change
 				part.Changes = append(part.Changes, change)
+				part.Values[change.Address] = change.After
 				return change.After, diags
 			},
 		})

@@ -126,6 +126,9 @@ type Part struct {
 	Outputs []OutputChange
 	// Removed says that no block claims the tenant any more.
 	Removed bool
+	// Values are the planned values of all objects, unchanged ones included, by address: what root outputs refer to.
+	// They do not travel in a plan file.
+	Values map[string]cty.Value
 }
 
 // Guard is one guard that holds items.

@@ -98,6 +98,8 @@ type Report struct {
 	Held []Item
 	// Changed says that a destructive item's facts changed since the review, so that nothing was applied.
 	Changed []Item
+	// Values are the values of the declared objects as they are now, by address.
+	Values map[string]cty.Value
 }
 
 // Item names one object or account and why it is listed.
@@ -139,7 +141,7 @@ type run struct {
 // to stop altogether: the journal refused, or ctx ended. The report is complete in either case.
 func Run(ctx context.Context, req Request) (*Report, error) {
 	r := &run{
-		Request: req, report: &Report{Applied: map[string]int{}}, failed: map[string]bool{}, succeeded: map[string]bool{},
+		Request: req, report: &Report{Applied: map[string]int{}, Values: map[string]cty.Value{}}, failed: map[string]bool{}, succeeded: map[string]bool{},
 		part: map[string]*planner.Change{}, serial: map[string]*sync.Mutex{},
 	}
 	if r.Parallel == 0 {
@@ -213,6 +215,9 @@ func (r *run) walk(ctx context.Context) error {
 				}
 			}
 			v, err := r.object(ctx, inst)
+			r.mu.Lock()
+			r.report.Values[inst.Address.String()] = v
+			r.mu.Unlock()
 			if err != nil {
 				var fatal *stopError
 				if errors.As(err, &fatal) {

@@ -1,0 +1,542 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing/fstest"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/weir-project/weir/cmd/internal/render"
+	"github.com/weir-project/weir/config"
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/apply"
+	"github.com/weir-project/weir/planner/fleet"
+	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/state"
+	"github.com/weir-project/weir/state/store"
+)
+
+// applyFlags are the flags of apply and destroy.
+type applyFlags struct {
+	auto           bool
+	json           bool
+	acceptRemovals []string
+	acceptTenants  []string
+	lockTimeout    time.Duration
+	maxAge         time.Duration
+}
+
+func (a *App) applyCommand() *cobra.Command {
+	var c configFlags
+	var s selectFlags
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply [PLANFILE]",
+		Short: "Make the vendors as the configuration says",
+		Long:  "Plan, ask, and apply; or apply a saved plan, item by item as it was reviewed: what changed since is left alone and listed.\n" + exitStatuses,
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o := planOptions{targets: s.targets, excludes: s.excludes, replace: s.replace, acceptTenants: f.acceptTenants}
+			var err error
+			if o.acceptRemovals, err = parseRemovals(f.acceptRemovals); err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				return a.applySaved(cmd.Context(), c, f, o, args[0])
+			}
+			return a.planAndApply(cmd.Context(), c, f, o)
+		},
+	}
+	flags := cmd.Flags()
+	c.register(flags)
+	s.register(flags)
+	flags.BoolVar(&f.auto, "auto-approve", false, "do not ask")
+	flags.BoolVar(&f.json, "json", false, "print events, one JSON object a line; needs --auto-approve or a saved plan")
+	flags.StringArrayVar(&f.acceptRemovals, "accept-removals", nil, "let exactly `[KEY=]N` removals pass the limit")
+	flags.StringSliceVar(&f.acceptTenants, "accept-tenants", nil, "let the removal of these tenants pass: `KEY,KEY`")
+	flags.DurationVar(&f.lockTimeout, "lock-timeout", 0, "wait so long for another run")
+	flags.DurationVar(&f.maxAge, "max-age", 24*time.Hour, "refuse a saved plan with destructive items that is older")
+	return cmd
+}
+
+func (a *App) destroyCommand() *cobra.Command {
+	var c configFlags
+	var f applyFlags
+	var adopted bool
+	cmd := &cobra.Command{
+		Use:   "destroy",
+		Short: "Take down what Weir made, release what it found",
+		Long:  "Delete every object that Weir made and release those that it found, in reverse order, so that mail flows until the end.\n" + exitStatuses,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.planAndApply(cmd.Context(), c, f, planOptions{destroy: true, includeAdopted: adopted})
+		},
+	}
+	flags := cmd.Flags()
+	c.register(flags)
+	flags.BoolVar(&f.auto, "auto-approve", false, "do not ask")
+	flags.BoolVar(&f.json, "json", false, "print events, one JSON object a line; needs --auto-approve")
+	flags.BoolVar(&adopted, "include-adopted", false, "delete also what Weir found and adopted")
+	flags.DurationVar(&f.lockTimeout, "lock-timeout", 0, "wait so long for another run")
+	return cmd
+}
+
+// parseRemovals reads KEY=N, or N alone for the only tenant selected.
+func parseRemovals(args []string) (map[string]int, error) {
+	out := map[string]int{}
+	for _, arg := range args {
+		key, number, ok := strings.Cut(arg, "=")
+		if !ok {
+			key, number = "", arg
+		}
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("--accept-removals %q: write KEY=N, or N alone when one tenant is selected", arg)
+		}
+		out[key] = n
+	}
+	return out, nil
+}
+
+// planAndApply plans, shows, asks and applies.
+func (a *App) planAndApply(ctx context.Context, c configFlags, f applyFlags, o planOptions) (err error) {
+	if f.json && !f.auto {
+		return errors.New("--json prints events only: pass --auto-approve with it, or apply a saved plan")
+	}
+	w, err := a.open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	p, diags, err := w.plan(ctx, o)
+	if err != nil {
+		return err
+	}
+	w.warn(diags)
+	if f.json {
+		err = render.Events(a.Stdout, p)
+	} else {
+		err = render.Text(a.Stdout, p, a.outOptions())
+	}
+	if err != nil {
+		return err
+	}
+	if !anything(p) {
+		return codeOrNil(planCodeForApply(p))
+	}
+	if !f.auto {
+		question := "Apply this?"
+		if o.destroy {
+			question = "Take all this down? There is no undo."
+		}
+		ok, err := a.confirm(question)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errors.New("not approved; nothing was changed")
+		}
+	}
+	return w.apply(ctx, p, f, o)
+}
+
+// applySaved applies a plan file: the configuration and the variables are the archive's, the surroundings are ours.
+func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o planOptions, name string) (err error) {
+	if len(c.vars)+len(c.varFiles)+len(o.targets)+len(o.excludes)+len(o.replace)+len(c.tenants) > 0 {
+		return errors.New("a saved plan is applied as it was reviewed: variables and selections belong to plan")
+	}
+	p, err := readPlan(a.path(name))
+	if err != nil {
+		return err
+	}
+	if age := a.Now().Sub(p.Created); p.Realm == state.Live && f.maxAge > 0 && age > f.maxAge && destructive(p) {
+		return fmt.Errorf("the plan is %s old and has destructive items; plan again, or pass --max-age", age.Round(time.Minute))
+	}
+	// The files in the folder must be those that were reviewed, if they are still there.
+	w, err := a.openArchive(ctx, c, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	o.destroy, o.targets, o.excludes = p.Destroy, p.Targets, p.Excludes
+	return w.apply(ctx, p, f, o)
+}
+
+func readPlan(path string) (*planner.Plan, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	p, err := planner.ReadPlan(file)
+	if errors.Is(err, planner.ErrNotPlan) {
+		return nil, fmt.Errorf("%s is not a plan file; save one with weir plan --out %s", path, filepath.Base(path))
+	}
+	return p, err
+}
+
+// openArchive is open with the plan's own sources and variables. The configuration in the folder must be the one that
+// was planned: an apply of something else than what lies in version control would surprise the next plan.
+func (a *App) openArchive(ctx context.Context, c configFlags, p *planner.Plan) (*workspace, error) {
+	around, err := a.surroundings(ctx, c.simulationFlags)
+	if err != nil {
+		return nil, err
+	}
+	fail := func(err error) (*workspace, error) { return nil, errors.Join(err, around.close()) }
+	if p.Realm != around.realm {
+		return fail(&state.RealmError{Tenant: "every tenant of this plan", State: p.Realm, Run: around.realm})
+	}
+	w := &workspace{app: a, flags: c, around: around, registry: builtin(), breaker: &fleet.Breaker{}}
+	archive := fstest.MapFS{}
+	for name, data := range p.Sources {
+		archive[name] = &fstest.MapFile{Data: data, Mode: 0o600}
+	}
+	vars := []config.VarInput{}
+	for name, v := range p.Variables {
+		vars = append(vars, config.VarInput{Name: name, Value: v, Source: "the saved plan"})
+	}
+	w.flags.tenants = p.Tenants
+	if err := w.load(archive, vars); err != nil {
+		return fail(err)
+	}
+	folder, _ := config.Load(os.DirFS(a.dir()), ".", w.registry)
+	if folder == nil || folder.Digest() != w.graph.Digest() {
+		return fail(errors.New("the configuration in this folder is not the one that was planned; check out the planned version, or plan again"))
+	}
+	if w.digest != p.Digest {
+		return fail(errors.New("the saved plan does not fit its own archive; it was damaged or changed, plan again"))
+	}
+	if err := w.openState(ctx); err != nil {
+		return fail(err)
+	}
+	if w.fresh {
+		w.lineage = p.Lineage
+	}
+	if w.lineage != p.Lineage {
+		return fail(fmt.Errorf("the plan belongs to another configuration (%s; this one is %s); nothing was changed", p.Lineage, w.lineage))
+	}
+	return w, nil
+}
+
+func anything(p *planner.Plan) bool {
+	for _, part := range p.Parts {
+		if part.Status != planner.Errored && len(part.Review().Items) > 0 || part.Accounts != nil && len(part.Accounts.Links)+len(part.Accounts.Clocks) > 0 || len(part.Outputs) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func destructive(p *planner.Plan) bool {
+	for _, part := range p.Parts {
+		for _, item := range part.Review().Items {
+			if item.Destructive {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// planCodeForApply is the exit code of an apply that has nothing to do.
+func planCodeForApply(p *planner.Plan) int {
+	codes := []int{exitOK}
+	for _, part := range p.Parts {
+		code := partCode(part, false)
+		if code == exitUnreadable {
+			code = exitPartial
+		}
+		codes = append(codes, code)
+	}
+	return worst(codes...)
+}
+
+// apply carries out every part of the plan, each tenant under its own lease, then the root's.
+func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o planOptions) error {
+	units, err := w.units()
+	if err != nil {
+		return err
+	}
+	if w.whole() && !o.destroy {
+		more, err := w.unclaimed(ctx)
+		if err != nil {
+			return err
+		}
+		units = append(units, more...)
+	}
+	byKey := map[string]*unit{}
+	for _, u := range units {
+		byKey[u.key] = u
+	}
+	var keys []string
+	parts := map[string]*planner.Part{}
+	for _, part := range p.Parts {
+		if part.Tenant.Key != "" {
+			keys = append(keys, part.Tenant.Key)
+		}
+		parts[part.Tenant.Key] = part
+	}
+	if err := w.recordLineage(); err != nil {
+		return err
+	}
+	progress := w.app.progress()
+	var mu sync.Mutex
+	known := map[string]cty.Value{}
+	results := fleet.Each(ctx, keys, w.flags.parallel, func(ctx context.Context, key string) (*applied, error) {
+		u := byKey[key]
+		if u == nil {
+			return nil, fmt.Errorf("tenant %q is in the plan and neither in the configuration nor in state any more", key)
+		}
+		done, err := w.applyUnit(ctx, u, parts[key], f, o, progress, nil)
+		mu.Lock()
+		defer mu.Unlock()
+		if done != nil {
+			maps.Copy(known, done.values)
+		}
+		return done, err
+	})
+	var outcomes []render.Outcome
+	for i, r := range results {
+		outcomes = append(outcomes, w.outcome(parts[keys[i]], r.Value, r.Err))
+	}
+	if root := parts[""]; root != nil && ctx.Err() == nil {
+		done, err := w.applyUnit(ctx, &unit{}, root, f, o, progress, known)
+		outcomes = append(outcomes, w.outcome(root, done, err))
+	}
+	if f.json {
+		err = render.OutcomesJSON(w.app.Stdout, outcomes)
+	} else {
+		err = render.Outcomes(w.app.Stdout, outcomes, w.app.outOptions())
+	}
+	if err != nil {
+		return err
+	}
+	codes := []int{exitOK}
+	for _, out := range outcomes {
+		codes = append(codes, out.Code)
+	}
+	return codeOrNil(worst(codes...))
+}
+
+// applied is what one unit's apply left.
+type applied struct {
+	report *apply.Report
+	part   *planner.Part
+	values map[string]cty.Value
+}
+
+// outcome turns one unit's end into its line of the last screen.
+func (w *workspace) outcome(planned *planner.Part, done *applied, err error) render.Outcome {
+	out := render.Outcome{Tenant: planned.Tenant}
+	if done != nil {
+		out.Report = done.report
+	}
+	var held *store.HeldError
+	switch {
+	case errors.As(err, &held):
+		out.Code, out.Error = exitBusy, held.Error()
+	case err != nil:
+		out.Code, out.Error = exitError, w.app.secrets.Redact(err.Error())
+		if done != nil && done.report != nil && done.report.Total() > 0 {
+			out.Code = exitPartial
+		}
+	case done == nil || done.part == nil:
+		out.Code = exitOK
+	default:
+		out.Code = reportCode(done)
+	}
+	return out
+}
+
+func reportCode(done *applied) int {
+	codes := []int{exitOK}
+	if r := done.report; r != nil {
+		if len(r.Failed)+len(r.Skipped)+len(r.NotReviewed) > 0 {
+			codes = append(codes, exitPartial)
+		}
+		if len(r.Held)+len(r.Changed) > 0 {
+			codes = append(codes, exitHeld)
+		}
+	}
+	switch {
+	case done.part.Status == planner.Errored:
+		codes = append(codes, exitError)
+	case !done.part.Readable():
+		codes = append(codes, exitPartial)
+	case done.part.Status == planner.Held:
+		codes = append(codes, exitHeld)
+	}
+	return worst(codes...)
+}
+
+// applyUnit takes the unit's lease, reads and decides again, and applies what was reviewed. A part with nothing to do
+// takes no lease and writes nothing.
+func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Part, f applyFlags, o planOptions, progress render.Progress, known map[string]cty.Value) (done *applied, err error) {
+	reviewed := planned.Review()
+	bookkeeping := planned.Accounts != nil && len(planned.Accounts.Links)+len(planned.Accounts.Clocks)+len(planned.Accounts.Forget) > 0
+	if planned.Status == planner.Errored || len(reviewed.Items) == 0 && len(planned.Outputs) == 0 && !bookkeeping {
+		return &applied{part: planned, report: &apply.Report{}, values: w.untouched(ctx, u, planned, o)}, nil
+	}
+	tenant, err := w.bucket.Tenant(stateKey(u.key))
+	if err != nil {
+		return nil, err
+	}
+	lease, err := tenant.Acquire(ctx, store.Holder{Run: w.app.id("run"), Who: w.app.who(), Host: hostname(), Operation: "apply", Process: store.ThisProcess()},
+		store.AcquireOptions{TTL: w.ttl, LockTimeout: f.lockTimeout, Realm: w.around.realm, Tenant: w.meta(u), Waiting: func(h *store.HeldError) {
+			progress.Say(fmt.Sprintf("%s is held by %s since %s; waiting", named(u.key), h.Who, h.Since.Format(time.TimeOnly)))
+		}})
+	if err != nil {
+		return nil, err
+	}
+	// The lease ends with the run's context too, so that an interrupt stops new calls; what is in flight is recorded.
+	leaseCtx, cancel := context.WithCancelCause(lease.Context())
+	stop := context.AfterFunc(ctx, func() { cancel(errors.New("interrupted")) })
+	defer stop()
+	defer cancel(nil)
+	working := lease.State().Clone()
+	defer func() {
+		err = errors.Join(err, w.giveBack(lease, working, done))
+	}()
+
+	// Planning reads a copy: apply changes the working state while later objects are still being planned.
+	prior := working.Clone()
+	req, err := w.request(leaseCtx, u, o, prior)
+	if err != nil {
+		return nil, err
+	}
+	req.Known = known
+	var part *planner.Part
+	if planned.Removed && !o.destroy {
+		part, _, err = w.rebuildRemoved(leaseCtx, u, o, prior)
+		req.Destroy, req.Frame = true, nil
+	} else {
+		part, _ = planner.Build(leaseCtx, req)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if part.Status == planner.Errored {
+		return &applied{part: part, report: &apply.Report{}}, errors.New(strings.Join(part.Errors, "; "))
+	}
+	if part.Accounts != nil {
+		bounded(part, planned)
+	}
+	if err := w.introduce(leaseCtx, lease, working, u); err != nil {
+		return nil, err
+	}
+	run := apply.Request{
+		Part: part, Plan: req, Reviewed: reviewed, Secrets: w.secrets, Journal: lease, State: working, Emit: progress.Event,
+		Operation: func() string { return w.app.id("op") }, Now: w.around.now,
+		Provider: func(t *resource.Type) string {
+			if u.connected == nil {
+				return ""
+			}
+			return u.connected.Providers[t.Provider]
+		},
+	}
+	if u.connected != nil {
+		run.Conn, run.Accounts, run.Confirm = u.connected.Conn, u.connected.Writer, u.connected.Confirm
+	}
+	report, err := apply.Run(leaseCtx, run)
+	return &applied{part: part, report: report, values: report.Values}, err
+}
+
+// untouched gives root outputs the values of a tenant that has nothing to apply. A saved plan does not carry them, so
+// they are read; a tenant that cannot be read leaves them unknown, and outputs that need them as they are.
+func (w *workspace) untouched(ctx context.Context, u *unit, planned *planner.Part, o planOptions) map[string]cty.Value {
+	if planned.Values != nil || u.key == "" || planned.Status == planner.Errored {
+		return planned.Values
+	}
+	part, _, err := w.build(ctx, u, o, nil)
+	if err != nil || part == nil {
+		return nil
+	}
+	return part.Values
+}
+
+func sameMeta(a, b state.TenantMeta) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// rebuildRemoved plans the removal of an unclaimed tenant again, under the lease.
+func (w *workspace) rebuildRemoved(ctx context.Context, u *unit, o planOptions, prior *state.State) (*planner.Part, []string, error) {
+	for _, r := range w.removed(ctx) {
+		if r.From.String() == u.address || r.Whole && strings.HasPrefix(u.address, r.From.Block()) {
+			part, _, err := w.takeDownUnclaimed(ctx, u, o, prior, r)
+			return part, nil, err
+		}
+	}
+	return nil, nil, fmt.Errorf("no removed block names tenant %q any more", u.key)
+}
+
+// bounded keeps the account bookkeeping of a fresh decision to what was planned: adoptions that nobody saw wait for
+// the next plan.
+func bounded(part, planned *planner.Part) {
+	if planned.Accounts == nil {
+		part.Accounts.Links = nil
+		return
+	}
+	seen := map[string]bool{}
+	for _, l := range planned.Accounts.Links {
+		seen[l.Address] = true
+	}
+	kept := part.Accounts.Links[:0]
+	for _, l := range part.Accounts.Links {
+		if seen[l.Address] {
+			kept = append(kept, l)
+		}
+	}
+	part.Accounts.Links = kept
+}
+
+// introduce records who the tenant is, where that changed since the state was last written.
+func (w *workspace) introduce(ctx context.Context, lease *store.Lease, working *state.State, u *unit) error {
+	meta := w.meta(u)
+	meta.OrganizationID = working.Tenant.OrganizationID
+	if sameMeta(meta, working.Tenant) {
+		return nil
+	}
+	note := state.Note{Text: "identity", Tenant: &meta, Time: w.around.now()}
+	if err := lease.Note(ctx, note); err != nil {
+		return err
+	}
+	return working.Apply(state.Entry{Note: &note})
+}
+
+// giveBack checkpoints what changed and releases the lease, on every path out.
+func (w *workspace) giveBack(lease *store.Lease, working *state.State, done *applied) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var err error
+	if done != nil && errors.Is(context.Cause(lease.Context()), store.ErrLost) {
+		return nil // somebody else has the tenant; what we did stands in the journal
+	}
+	if done != nil {
+		err = lease.Checkpoint(ctx, working)
+	}
+	return errors.Join(err, lease.Release(ctx))
+}
+
+func hostname() string {
+	h, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return h
+}
+
+func dirOf(path string) string { return filepath.Dir(path) }

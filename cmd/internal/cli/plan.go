@@ -1,0 +1,336 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"sort"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/weir-project/weir/cmd/internal/render"
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/fleet"
+)
+
+// selectFlags narrow a plan to some objects.
+type selectFlags struct{ targets, excludes, replace []string }
+
+func (f *selectFlags) register(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.targets, "target", nil, "only `ADDRESS` and what it depends on; globs, account addresses and groups such as \"delete\" too")
+	flags.StringArrayVar(&f.excludes, "exclude", nil, "all but `ADDRESS` and what depends on it")
+	flags.StringArrayVar(&f.replace, "replace", nil, "replace `ADDRESS`")
+}
+
+func (a *App) planCommand() *cobra.Command {
+	var c configFlags
+	var s selectFlags
+	var out, html string
+	var asJSON, markdown, names, detailed, refreshOnly, destroy, plaintext bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what apply would do",
+		Long:  "Compare the configuration, the live vendors and state, and show what apply would do. Nothing is changed and no lock is taken.\n" + exitStatuses,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			ctx := cmd.Context()
+			w, err := a.open(ctx, c)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, w.close()) }()
+			p, diags, err := w.plan(ctx, planOptions{targets: s.targets, excludes: s.excludes, replace: s.replace, destroy: destroy})
+			if err != nil {
+				return err
+			}
+			w.warn(diags)
+			if refreshOnly {
+				keepDrift(p)
+			}
+			if out != "" {
+				if err := w.savePlan(p, a.path(out), plaintext); err != nil {
+					return err
+				}
+			}
+			if html != "" {
+				if err := writeFile(a.path(html), func(f io.Writer) error { return render.HTML(f, p) }); err != nil {
+					return err
+				}
+			}
+			options := a.outOptions()
+			options.Names = names
+			switch {
+			case asJSON:
+				err = render.Events(a.Stdout, p)
+			case markdown:
+				err = render.Markdown(a.Stdout, p, options)
+			default:
+				err = render.Text(a.Stdout, p, options)
+			}
+			if err != nil {
+				return err
+			}
+			if out != "" && !asJSON {
+				a.say("\nSaved to %s. To apply exactly this:\n\n    weir apply %s", out, out)
+			}
+			return codeOrNil(planCode(p, detailed))
+		},
+	}
+	flags := cmd.Flags()
+	c.register(flags)
+	s.register(flags)
+	flags.StringVar(&out, "out", "", "save the plan to `FILE`, to be applied as reviewed")
+	flags.BoolVar(&asJSON, "json", false, "print the events that Terraform prints, one JSON object a line")
+	flags.BoolVar(&markdown, "markdown", false, "print Markdown for a pull request")
+	flags.BoolVar(&names, "names", false, "with --markdown: show people's addresses in full")
+	flags.StringVar(&html, "html", "", "write one self-contained page to `FILE`")
+	flags.BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are pending changes")
+	flags.BoolVar(&refreshOnly, "refresh-only", false, "show only what changed outside")
+	flags.BoolVar(&destroy, "destroy", false, "plan to take everything down")
+	flags.BoolVar(&plaintext, "plaintext-plan", false, "allow values of sensitive variables in the plan file, unencrypted")
+	return cmd
+}
+
+// plan plans every selected tenant, then the root. A tenant that fails is recorded in its part and stops nobody else.
+func (w *workspace) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.Diagnostics, error) {
+	units, err := w.units()
+	if err != nil {
+		return nil, nil, err
+	}
+	if w.whole() && !o.destroy && len(o.targets) == 0 {
+		more, err := w.unclaimed(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		units = append(units, more...)
+		sort.Slice(units, func(i, j int) bool { return units[i].key < units[j].key })
+	}
+	p := &planner.Plan{
+		ID: w.app.id("plan"), Created: w.around.now(), Version: Version, Realm: w.around.realm, Lineage: w.lineage, Digest: w.digest,
+		Destroy: o.destroy, Targets: o.targets, Excludes: o.excludes, Tenants: w.flags.tenants,
+		Variables: w.frame.Variables, Sensitive: w.frame.Sensitive, Sources: w.sources(),
+	}
+	parts, diags := w.parts(ctx, units, o)
+	p.Parts = parts
+	guardRemovedTenants(p, o)
+	if len(o.targets) > 0 || len(o.replace) > 0 {
+		if err := matched(p, o); err != nil {
+			return nil, diags, err
+		}
+	}
+	return p, diags, nil
+}
+
+// parts plans the units, at most --parallelism at once.
+func (w *workspace) parts(ctx context.Context, units []*unit, o planOptions) ([]*planner.Part, hcl.Diagnostics) {
+	byKey := map[string]*unit{}
+	keys := make([]string, len(units))
+	for i, u := range units {
+		keys[i], byKey[u.key] = u.key, u
+	}
+	progress := w.app.progress()
+	var mu sync.Mutex
+	var diags hcl.Diagnostics
+	results := fleet.Each(ctx, keys, w.flags.parallel, func(ctx context.Context, key string) (*planner.Part, error) {
+		u := byKey[key]
+		progress.Say(fmt.Sprintf("Reading %s", named(key)))
+		part, d, err := w.build(ctx, u, o, nil)
+		mu.Lock()
+		defer mu.Unlock()
+		diags = append(diags, d...)
+		return part, err
+	})
+	var parts []*planner.Part
+	for _, r := range results {
+		part := r.Value
+		if r.Err != nil {
+			u := byKey[r.Key]
+			part = &planner.Part{Tenant: u.identity, Address: u.address, Status: planner.Errored, Errors: []string{w.app.secrets.Redact(r.Err.Error())}}
+		}
+		if part != nil {
+			parts = append(parts, part)
+		}
+	}
+	if root, d, err := w.root(ctx, parts, o); err != nil {
+		parts = append(parts, &planner.Part{Status: planner.Errored, Errors: []string{w.app.secrets.Redact(err.Error())}})
+	} else if root != nil {
+		diags = append(diags, d...)
+		parts = append(parts, root)
+	}
+	return parts, diags
+}
+
+// root plans the root's own objects and outputs, which may refer to every tenant's planned values.
+func (w *workspace) root(ctx context.Context, parts []*planner.Part, o planOptions) (*planner.Part, hcl.Diagnostics, error) {
+	if o.destroy || !w.whole() || len(o.targets) > 0 {
+		return nil, nil, nil
+	}
+	known := map[string]cty.Value{}
+	for _, p := range parts {
+		maps.Copy(known, p.Values)
+	}
+	part, diags, err := w.build(ctx, &unit{}, o, known)
+	if err != nil || part != nil && !part.Pending() && part.Status == planner.Ready && len(part.Problems) == 0 {
+		return nil, diags, err
+	}
+	return part, diags, nil
+}
+
+// sources are the files that a saved plan carries: module sources and every file read through a function.
+func (w *workspace) sources() map[string][]byte {
+	out := map[string][]byte{}
+	for name, data := range w.graph.Sources() {
+		out[name] = data
+	}
+	for name, data := range w.frame.Files {
+		out[name] = data
+	}
+	return out
+}
+
+// guardRemovedTenants holds the removal of more tenants than one run may remove.
+func guardRemovedTenants(p *planner.Plan, o planOptions) {
+	const most = 1
+	accepted := map[string]bool{}
+	for _, key := range o.acceptTenants {
+		accepted[key] = true
+	}
+	var going []*planner.Part
+	for _, part := range p.Parts {
+		if part.Removed && part.Status == planner.Ready && !accepted[part.Tenant.Key] {
+			for _, c := range part.Changes {
+				if c.Action == planner.Delete {
+					going = append(going, part)
+					break
+				}
+			}
+		}
+	}
+	if len(going) <= most {
+		return
+	}
+	keys := ""
+	for i, part := range going {
+		if i > 0 {
+			keys += ","
+		}
+		keys += part.Tenant.Key
+	}
+	for _, part := range going {
+		part.Status = planner.Held
+		for _, c := range part.Changes {
+			c.Held = "more tenants would be taken down than one run may"
+		}
+		part.Guards = append(part.Guards, planner.Guard{
+			Name: "tenants_removed", Addresses: []string{part.Address},
+			Text: fmt.Sprintf("%d tenants would be taken down in one run, and %d may", len(going), most), Cure: "weir apply --accept-tenants " + keys,
+		})
+	}
+}
+
+// matched refuses selections that match nothing.
+func matched(p *planner.Plan, o planOptions) error {
+	found := map[string]bool{}
+	for _, part := range p.Parts {
+		for _, c := range part.Changes {
+			for _, s := range append(o.targets, o.replace...) {
+				if planner.Matches(c.Address, []string{s}) {
+					found[s] = true
+				}
+			}
+		}
+		if part.Accounts != nil {
+			for _, d := range part.Accounts.Decisions {
+				for _, s := range o.targets {
+					if planner.Matches(planner.AccountAddress(part.AccountPolicy, d.Address), []string{s}) || string(d.Action) == s || part.AccountPolicy == s {
+						found[s] = true
+					}
+				}
+			}
+		}
+		if part.Unchanged > 0 {
+			for _, s := range o.targets {
+				found[s] = found[s] || part.Status != planner.Errored
+			}
+		}
+	}
+	for _, s := range append(o.targets, o.replace...) {
+		if !found[s] {
+			return fmt.Errorf("%q matches nothing in this plan; addresses look like module.customer[\"contoso\"].domain.mail", s)
+		}
+	}
+	return nil
+}
+
+// keepDrift leaves only what changed outside.
+func keepDrift(p *planner.Plan) {
+	for _, part := range p.Parts {
+		part.Changes, part.Accounts, part.Outputs = nil, nil, nil
+	}
+}
+
+// planCode is the exit code of a plan over all its parts.
+func planCode(p *planner.Plan, detailed bool) int {
+	codes := []int{exitOK}
+	for _, part := range p.Parts {
+		codes = append(codes, partCode(part, detailed))
+	}
+	return worst(codes...)
+}
+
+func partCode(part *planner.Part, detailed bool) int {
+	switch {
+	case part.Status == planner.Errored:
+		return exitError
+	case !part.Readable():
+		return exitUnreadable
+	case part.Status == planner.Held:
+		return exitHeld
+	case detailed && part.Pending():
+		return exitPending
+	}
+	return exitOK
+}
+
+func codeOrNil(code int) error {
+	if code == exitOK {
+		return nil
+	}
+	return codeError(code)
+}
+
+// savePlan writes the plan file, readable by its owner alone.
+func (w *workspace) savePlan(p *planner.Plan, path string, plaintext bool) error {
+	if !plaintext {
+		for name := range p.Sensitive {
+			if _, used := p.Variables[name]; used {
+				return fmt.Errorf("the plan would hold the value of sensitive variable %q unencrypted; pass --plaintext-plan if the file is safe where it goes", name)
+			}
+		}
+	}
+	return writeFile(path, p.Write)
+}
+
+// writeFile writes a private file whole or not at all.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(dirOf(path), ".weir-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,365 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/weir-project/weir/config"
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/live"
+	"github.com/weir-project/weir/providers"
+	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/state"
+)
+
+// planOptions say what a plan is about, beyond the configuration.
+type planOptions struct {
+	targets, excludes, replace []string
+	destroy, includeAdopted    bool
+	// acceptRemovals gives, by tenant key, the exact number of removals that may pass the limit; "" holds for the only
+	// tenant selected.
+	acceptRemovals map[string]int
+	acceptTenants  []string
+}
+
+// unit is one tenant of a run, or the root (key "").
+type unit struct {
+	key      string
+	identity resource.Identity
+	address  string
+	// tenant is nil for the root and for a tenant that no block claims.
+	tenant *config.Tenant
+	// unclaimed is the head of a tenant that no block claims.
+	unclaimed *state.TenantMeta
+	// connected is nil for the root.
+	connected *providers.Tenant
+}
+
+// units are the tenants that the selection leaves, in order of key.
+func (w *workspace) units() ([]*unit, error) {
+	selected, err := w.frame.Select(w.flags.tenants)
+	if err != nil {
+		return nil, err
+	}
+	index, count, err := parseShard(w.flags.shard)
+	if err != nil {
+		return nil, err
+	}
+	var out []*unit
+	for _, t := range selected {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(t.Key))
+		if count > 1 && int(h.Sum32()%uint32(count)) != index-1 {
+			continue
+		}
+		out = append(out, &unit{key: t.Key, identity: t.Identity, address: t.Address.String(), tenant: t})
+	}
+	return out, nil
+}
+
+func parseShard(s string) (index, count int, err error) {
+	if s == "" {
+		return 1, 1, nil
+	}
+	i, n, ok := strings.Cut(s, "/")
+	index, err1 := strconv.Atoi(i)
+	count, err2 := strconv.Atoi(n)
+	if !ok || err1 != nil || err2 != nil || index < 1 || index > count || count > 1<<16 {
+		return 0, 0, fmt.Errorf("--shard %q: write I/N with 1 ≤ I ≤ N, such as 2/5", s)
+	}
+	return index, count, nil
+}
+
+// whole reports whether nothing narrows the run to some tenants.
+func (w *workspace) whole() bool { return len(w.flags.tenants) == 0 && w.flags.shard == "" }
+
+// unclaimed finds tenants that state knows and no block claims. A run that is narrowed never looks.
+func (w *workspace) unclaimed(ctx context.Context) ([]*unit, error) {
+	claimed := map[string]bool{state.RootKey: true}
+	for _, t := range w.frame.Tenants {
+		claimed[t.Key] = true
+	}
+	var out []*unit
+	for head, err := range w.bucket.Heads(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("the tenants in state cannot be listed: %w", err)
+		}
+		meta := head.Tenant
+		if claimed[meta.Key] {
+			continue
+		}
+		out = append(out, &unit{
+			key: meta.Key, address: meta.Address, unclaimed: &meta,
+			identity: resource.Identity{Key: meta.Key, Name: meta.Key, PrimaryDomain: meta.PrimaryDomain, EntraTenantID: meta.EntraTenantID},
+		})
+	}
+	return out, nil
+}
+
+// request reads a unit's state and vendors and returns what its part is planned from.
+func (w *workspace) request(ctx context.Context, u *unit, o planOptions, prior *state.State) (planner.Request, error) {
+	if prior == nil {
+		var err error
+		if prior, err = w.prior(ctx, u); err != nil {
+			return planner.Request{}, err
+		}
+	}
+	req := planner.Request{
+		Registry: w.registry, Settings: w.frame.Settings, Tenant: u.identity, Address: u.address, Frame: w.frame, Selected: u.tenant,
+		Prior: prior, Destroy: o.destroy, IncludeAdopted: o.includeAdopted, Targets: o.targets, Excludes: o.excludes, Replace: o.replace,
+		AcceptRemovals: o.accepted(u.key), Now: w.around.now(),
+		SecretVersion: func(ref *resource.SecretRef) (string, error) {
+			value, err := w.secrets.Resolve(ctx, ref)
+			if err != nil {
+				return "", err
+			}
+			return prior.VersionOf([]byte(value)), nil
+		},
+	}
+	if u.key == "" {
+		req.Observed = &planner.Observation{Objects: map[string]planner.Reading{}, At: req.Now}
+		return req, nil
+	}
+	if u.connected == nil {
+		connected, err := w.connect(u)
+		if err != nil {
+			return planner.Request{}, err
+		}
+		u.connected = connected
+	}
+	req.Observed = live.Read(ctx, w.readers(u, prior), req.Now)
+	w.notice(u, req.Observed)
+	req.Facts = planner.NewFacts(req.Observed.Directory)
+	req.Data = func(ctx context.Context, read config.DataRead) (cty.Value, error) {
+		return read.Type.Read(ctx, u.connected.Conn, read.Config)
+	}
+	return req, nil
+}
+
+func (o planOptions) accepted(key string) int {
+	if n, ok := o.acceptRemovals[key]; ok {
+		return n
+	}
+	if n, ok := o.acceptRemovals[""]; ok {
+		return n
+	}
+	return -1
+}
+
+// prior reads the unit's state and refuses one of another realm or configuration.
+func (w *workspace) prior(ctx context.Context, u *unit) (*state.State, error) {
+	tenant, err := w.bucket.Tenant(stateKey(u.key))
+	if err != nil {
+		return nil, err
+	}
+	prior, err := tenant.State(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("state of %s: %w", named(u.key), err)
+	}
+	return prior, prior.Guard(w.around.realm, w.knownLineage())
+}
+
+// knownLineage is the configuration's identity; a fresh one conflicts with every recorded one on purpose.
+func (w *workspace) knownLineage() string { return w.lineage }
+
+func stateKey(key string) string {
+	if key == "" {
+		return state.RootKey
+	}
+	return key
+}
+
+func named(key string) string {
+	if key == "" {
+		return "the root module"
+	}
+	return "tenant " + strconv.Quote(key)
+}
+
+// connect makes the unit's clients from the provider blocks that serve it, or from those its state was made with.
+func (w *workspace) connect(u *unit) (*providers.Tenant, error) {
+	s := providers.Settings{Tenant: u.identity}
+	var err error
+	switch {
+	case u.tenant != nil:
+		s.Essentials, s.Microsoft, err = providerSettings(u.tenant.Essentials, u.tenant.Microsoft)
+	case u.unclaimed != nil:
+		s.Essentials, s.Microsoft, err = recordedSettings(u.unclaimed.Providers)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", named(u.key), err)
+	}
+	if s.Essentials != nil {
+		s.Tenant.Stack = s.Essentials.Stack
+		u.identity.Stack = s.Essentials.Stack
+	}
+	return w.pool.Connect(s)
+}
+
+// readers are what the unit is read with: the types that the configuration or its state names, and people only when
+// something asks for them.
+func (w *workspace) readers(u *unit, prior *state.State) live.Readers {
+	used := map[string]bool{}
+	if u.tenant != nil {
+		for name := range w.graph.Types() {
+			used[name] = true
+		}
+	}
+	for _, obj := range prior.Objects {
+		used[obj.Type] = true
+	}
+	r := live.Readers{Conn: u.connected.Conn}
+	for _, t := range w.registry.Types() {
+		if used[t.Name] {
+			r.Types = append(r.Types, t)
+		}
+	}
+	if used["sync_policy"] || used["exemption"] || prior.Accounts.Len() > 0 {
+		r.Directory, r.Accounts = u.connected.Directory, u.connected.Accounts
+	}
+	if used["tenant"] || used["domain"] {
+		r.Accounts = u.connected.Accounts
+	}
+	if used["domain"] || used["m365_connector"] || used["tenant"] {
+		r.Mail = u.connected.Mail
+	}
+	for name, provider := range u.connected.Providers {
+		if err := w.breaker.Allow(provider); err != nil {
+			r = withoutProvider(r, name, err)
+		}
+	}
+	return r
+}
+
+// withoutProvider makes every read through a provider fail with err, without asking the vendor.
+func withoutProvider(r live.Readers, provider string, err error) live.Readers {
+	types := slices.Clone(r.Types)
+	for i, t := range types {
+		if t.Provider == provider {
+			closed := *t
+			closed.List = func(context.Context, *resource.Conn) ([]resource.Live, error) { return nil, err }
+			types[i] = &closed
+		}
+	}
+	r.Types = types
+	return r
+}
+
+// notice tells the breaker how the unit's providers answered.
+func (w *workspace) notice(u *unit, o *planner.Observation) {
+	for name, provider := range u.connected.Providers {
+		reason, asked := "", false
+		for _, t := range w.registry.Types() {
+			reading, ok := o.Objects[t.Name]
+			if t.Provider != name || !ok {
+				continue
+			}
+			asked = true
+			var e *resource.Error
+			if errors.Is(reading.Err, resource.ErrDenied) && errors.As(reading.Err, &e) {
+				reason = e.Detail
+			}
+		}
+		if asked {
+			w.breaker.Report(provider, reason)
+		}
+	}
+}
+
+// build plans one unit.
+func (w *workspace) build(ctx context.Context, u *unit, o planOptions, known map[string]cty.Value) (*planner.Part, hcl.Diagnostics, error) {
+	if u.unclaimed != nil {
+		return w.buildUnclaimed(ctx, u, o)
+	}
+	req, err := w.request(ctx, u, o, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Known = known
+	part, diags := planner.Build(ctx, req)
+	return part, diags, nil
+}
+
+// buildUnclaimed plans a tenant that no block claims: held, unless a removed block says what to do.
+func (w *workspace) buildUnclaimed(ctx context.Context, u *unit, o planOptions) (*planner.Part, hcl.Diagnostics, error) {
+	prior, err := w.prior(ctx, u)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(prior.Objects) == 0 && prior.Accounts.Len() == 0 {
+		return nil, nil, nil // taken down or released before; only its history is left
+	}
+	removed := w.removed(ctx)
+	for _, r := range removed {
+		if r.From.String() == u.address || r.Whole && strings.HasPrefix(u.address, r.From.Block()) {
+			return w.takeDownUnclaimed(ctx, u, o, prior, r)
+		}
+	}
+	part := &planner.Part{Tenant: u.identity, Address: u.address, Status: planner.Held, Serial: prior.Serial, Lineage: prior.Lineage, Removed: true}
+	part.Guards = append(part.Guards, planner.Guard{
+		Name: "tenant_removed", Addresses: []string{u.address},
+		Text: fmt.Sprintf("no block claims tenant %q any more (%d objects and %d accounts in state). If that is a lost row or a wrong variable file, nothing has happened to it. Otherwise write one of these", u.key, len(prior.Objects), prior.Accounts.Len()),
+		Cure: fmt.Sprintf("removed {\n  from    = %[1]s\n  destroy = false # release it: mail flows on, Weir forgets it\n}\n\nremoved {\n  from    = %[1]s\n  destroy = true # take down what Weir made for it\n}", u.address),
+	})
+	return part, nil, nil
+}
+
+// takeDownUnclaimed plans what a removed block says about a tenant: release, or take down under its own guard.
+func (w *workspace) takeDownUnclaimed(ctx context.Context, u *unit, o planOptions, prior *state.State, r config.Removed) (*planner.Part, hcl.Diagnostics, error) {
+	if !r.Destroy {
+		part := &planner.Part{Tenant: u.identity, Address: u.address, Status: planner.Ready, Serial: prior.Serial, Lineage: prior.Lineage, Removed: true}
+		for _, address := range prior.Addresses() {
+			obj := prior.Objects[address]
+			part.Changes = append(part.Changes, &planner.Change{
+				Address: address, Type: obj.Type, ID: resource.ObjectID(obj.ID), Action: planner.Release, Cause: planner.Configuration,
+				Before: obj.Values, After: cty.NilVal, Created: obj.Ownership == state.Created, Reasons: []string{"released as the removed block says; it stays as it is"},
+			})
+		}
+		return part, nil, nil
+	}
+	o.destroy = true
+	req, err := w.request(ctx, u, o, prior)
+	if err != nil {
+		return nil, nil, err
+	}
+	part, diags := planner.Build(ctx, req)
+	part.Removed = true
+	return part, diags, nil
+}
+
+// removed are the removed blocks of the root.
+func (w *workspace) removed(ctx context.Context) []config.Removed {
+	evaluation, diags := w.frame.Evaluate(ctx, config.EvalRequest{Visit: func(_ context.Context, inst *config.Instance) (cty.Value, hcl.Diagnostics) {
+		return cty.UnknownVal(inst.Type.Object()), nil
+	}})
+	if diags.HasErrors() || evaluation == nil {
+		return nil
+	}
+	return evaluation.Removed
+}
+
+// meta is what the head records of a claimed tenant.
+func (w *workspace) meta(u *unit) state.TenantMeta {
+	m := state.TenantMeta{
+		Address: u.address, Key: stateKey(u.key), PrimaryDomain: u.identity.PrimaryDomain, EntraTenantID: u.identity.EntraTenantID, Configuration: w.lineage,
+	}
+	if u.tenant != nil {
+		m.Providers = recordProviders(u.tenant.Essentials, u.tenant.Microsoft)
+	} else if u.unclaimed != nil {
+		m = *u.unclaimed
+	}
+	return m
+}
+
+func elapsed(since time.Time, now time.Time) time.Duration {
+	return now.Sub(since).Round(time.Millisecond)
+}

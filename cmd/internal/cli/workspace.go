@@ -1,0 +1,371 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/pflag"
+
+	"github.com/weir-project/weir/config"
+	"github.com/weir-project/weir/planner/fleet"
+	"github.com/weir-project/weir/providers"
+	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/providers/secrets"
+	"github.com/weir-project/weir/state/store"
+)
+
+// configFlags are the flags of every command that evaluates the configuration.
+type configFlags struct {
+	simulationFlags
+	vars     []string
+	varFiles []string
+	tenants  []string
+	shard    string
+	parallel int
+}
+
+func (f *configFlags) register(flags *pflag.FlagSet) {
+	f.simulationFlags.register(flags)
+	flags.StringArrayVar(&f.vars, "var", nil, "set a variable: `NAME=VALUE`")
+	flags.StringArrayVar(&f.varFiles, "var-file", nil, "read variables from `FILE`")
+	flags.StringArrayVar(&f.tenants, "tenant", nil, "only tenants matching `SELECTOR`: key, primary domain, glob, or tag:NAME=VALUE")
+	flags.StringVar(&f.shard, "shard", "", "only the I-th of N parts of the tenants: `I/N`")
+	flags.IntVar(&f.parallel, "parallelism", 8, "tenants worked on at once")
+}
+
+// workspace is a loaded configuration with its state and surroundings.
+type workspace struct {
+	app      *App
+	flags    configFlags
+	around   *surroundings
+	registry *resource.Registry
+	graph    *config.Graph
+	frame    *config.Frame
+	bucket   *store.Bucket
+	// stateURL is where state is kept; local says that it is a folder on this machine.
+	stateURL string
+	local    bool
+	pool     *providers.Pool
+	secrets  *secrets.Run
+	breaker  *fleet.Breaker
+	ttl      time.Duration
+	// lineage identifies the configuration; fresh says that no run has recorded it yet.
+	lineage string
+	fresh   bool
+	// digest stands for sources and variables.
+	digest string
+}
+
+// open loads the configuration and connects to state. Diagnostics are printed; a codeError then ends the command.
+func (a *App) open(ctx context.Context, f configFlags) (*workspace, error) {
+	around, err := a.surroundings(ctx, f.simulationFlags)
+	if err != nil {
+		return nil, err
+	}
+	w := &workspace{app: a, flags: f, around: around, registry: providers.Builtin(), breaker: &fleet.Breaker{}}
+	if err := w.load(os.DirFS(a.dir()), nil); err != nil {
+		return nil, errors.Join(err, around.close())
+	}
+	if err := w.openState(ctx); err != nil {
+		return nil, errors.Join(err, around.close())
+	}
+	return w, nil
+}
+
+// close gives everything back; it keeps the simulated world.
+func (w *workspace) close() error {
+	var errs []error
+	if w.bucket != nil {
+		errs = append(errs, w.bucket.Close())
+	}
+	return errors.Join(append(errs, w.around.close())...)
+}
+
+// load parses and evaluates the frame. given replaces variables from files, flags and environment (a saved plan's).
+func (w *workspace) load(fsys fs.FS, given []config.VarInput) error {
+	graph, diags := config.Load(fsys, ".", w.registry)
+	w.graph = graph
+	if diags.HasErrors() {
+		return w.refuse(diags)
+	}
+	vars := given
+	if given == nil {
+		var varDiags hcl.Diagnostics
+		var files map[string]*hcl.File
+		vars, files, varDiags = w.variables(fsys)
+		if varDiags.HasErrors() {
+			return w.refuseIn(varDiags, files)
+		}
+	}
+	frame, frameDiags := graph.Frame(config.Inputs{Vars: vars, Env: w.around.env, Now: w.around.now(), Simulated: w.around.realm != "live"})
+	w.frame = frame
+	if frameDiags.HasErrors() {
+		return w.refuse(frameDiags)
+	}
+	w.warn(append(diags, frameDiags...))
+	w.secrets = &secrets.Run{Env: w.around.env, Seen: w.app.secrets.Add}
+	for _, ref := range frame.Secrets {
+		// Learn the values that are there, so that no message can ever show them.
+		_, _ = w.secrets.Resolve(context.Background(), ref)
+	}
+	w.digest = digestOf(graph.Digest(), frame)
+	pool, err := providers.NewPool(providers.PoolOptions{Endpoints: w.around.endpoints, Secrets: w.secrets, Redactor: &w.app.secrets, Version: Version, Now: w.around.now, AllowHosts: w.allowHosts()})
+	if err != nil {
+		return err
+	}
+	w.pool = pool
+	return nil
+}
+
+func (w *workspace) allowHosts() []string {
+	hosts, ok := w.app.Env("WEIR_ALLOW_HOSTS")
+	if !ok {
+		return nil
+	}
+	return strings.FieldsFunc(hosts, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// variables gathers variable values in ascending precedence: environment, automatic files, --var-file, --var.
+func (w *workspace) variables(fsys fs.FS) ([]config.VarInput, map[string]*hcl.File, hcl.Diagnostics) {
+	var vars []config.VarInput
+	var diags hcl.Diagnostics
+	files := map[string]*hcl.File{}
+	if w.graph != nil {
+		for _, name := range w.graph.Variables() {
+			if v, ok := w.app.Env("WEIR_VAR_" + name); ok {
+				vars = append(vars, config.VarInput{Name: name, Text: v, Source: "WEIR_VAR_" + name})
+			}
+		}
+	}
+	auto, err := config.AutoVarFiles(fsys, ".")
+	if err != nil {
+		return nil, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Variable files cannot be listed", Detail: err.Error()}}
+	}
+	for _, name := range auto {
+		in, file, d := config.VarFile(fsys, name)
+		vars, diags, files[name] = append(vars, in...), append(diags, d...), file
+	}
+	for _, name := range w.flags.varFiles {
+		path := w.app.path(name)
+		src, err := os.ReadFile(path)
+		if err != nil {
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Variable file cannot be read", Detail: fmt.Sprintf("--var-file %s: %v.", name, err)})
+			continue
+		}
+		in, file, d := config.ParseVarFile(src, name)
+		vars, diags, files[name] = append(vars, in...), append(diags, d...), file
+	}
+	for _, v := range w.flags.vars {
+		name, text, ok := strings.Cut(v, "=")
+		if !ok {
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Invalid --var", Detail: fmt.Sprintf("--var %q has no \"=\"; write --var NAME=VALUE.", v)})
+			continue
+		}
+		vars = append(vars, config.VarInput{Name: name, Text: text, Source: "--var"})
+	}
+	return vars, files, diags
+}
+
+func digestOf(sources string, f *config.Frame) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%s\x00", sources)
+	names := make([]string, 0, len(f.Variables))
+	for name := range f.Variables {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		v, _ := f.Variables[name].UnmarkDeep()
+		_, _ = fmt.Fprintf(h, "%s\x00%d\x00", name, v.Hash())
+	}
+	files := make([]string, 0, len(f.Files))
+	for name := range f.Files {
+		files = append(files, name)
+	}
+	sort.Strings(files)
+	for _, name := range files {
+		sum := sha256.Sum256(f.Files[name])
+		_, _ = fmt.Fprintf(h, "%s\x00%x\x00", name, sum)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// openState opens the bucket and finds out which configuration this is.
+func (w *workspace) openState(ctx context.Context) error {
+	settings := w.frame.Settings
+	w.stateURL = w.around.stateURL
+	if w.stateURL == "" {
+		w.stateURL = settings.StateURL
+	}
+	if w.stateURL == "" {
+		w.stateURL = "file://" + filepath.ToSlash(filepath.Join(w.app.dir(), ".weir", "state"))
+	}
+	w.local = strings.HasPrefix(w.stateURL, "file://")
+	if settings.Encryption {
+		return w.refuse(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Encryption is not available yet", Subject: &settings.Range,
+			Detail: "This version of Weir cannot encrypt state. Remove the encryption block and write plaintext = true, in a bucket that only you can read; state holds no secret values."}})
+	}
+	if !w.local && !settings.Plaintext {
+		return w.refuse(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "State would not be encrypted", Subject: &settings.Range,
+			Detail: "The state url names a bucket and the state block has no encryption. If the bucket is yours alone, write plaintext = true into the state block; state holds no secret values, but names and addresses of people."}})
+	}
+	if w.local {
+		if err := w.prepareFolder(); err != nil {
+			return err
+		}
+	}
+	bucket, err := store.OpenBucket(ctx, w.stateURL, store.Options{})
+	if err != nil {
+		return fmt.Errorf("state %s: %w", w.stateURL, err)
+	}
+	w.bucket = bucket
+	w.ttl = store.DefaultTTL
+	if text, ok := w.app.Env("WEIR_STATE_TTL"); ok {
+		ttl, err := time.ParseDuration(text)
+		if err != nil || ttl < 2*time.Second {
+			return fmt.Errorf("WEIR_STATE_TTL is %q: it takes a duration of at least 2s", text)
+		}
+		w.ttl = ttl
+	}
+	return w.identify()
+}
+
+// prepareFolder makes the local state folder, private and out of version control.
+func (w *workspace) prepareFolder() error {
+	path := strings.TrimPrefix(w.stateURL, "file://")
+	if err := privateDir(path); err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	root := filepath.Join(w.app.dir(), ".weir")
+	if rel, err := filepath.Rel(root, path); err != nil || strings.HasPrefix(rel, "..") {
+		return nil
+	}
+	ignore := filepath.Join(root, ".gitignore")
+	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
+		return os.WriteFile(ignore, []byte("*\n"), 0o600)
+	}
+	return nil
+}
+
+func privateDir(path string) error { return os.MkdirAll(path, 0o700) }
+
+// lineageFile keeps the configuration's identity: beside a local state, else in the configuration's folder, to be
+// committed with it. Every copy of one configuration has the same, so that another configuration that is pointed at
+// the same bucket by mistake is refused.
+func (w *workspace) lineageFile() string {
+	if w.local {
+		return filepath.Join(strings.TrimPrefix(w.stateURL, "file://"), "configuration.json")
+	}
+	return filepath.Join(w.app.dir(), "weir.lock.json")
+}
+
+type lineageV1 struct {
+	Format        int    `json:"format"`
+	Configuration string `json:"configuration"`
+}
+
+func (w *workspace) identify() error {
+	data, err := os.ReadFile(w.lineageFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		w.lineage, w.fresh = w.app.id("cfg"), true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var l lineageV1
+	if err := json.Unmarshal(data, &l); err != nil || l.Format != 1 || l.Configuration == "" {
+		return fmt.Errorf("%s is damaged: it should name this configuration; restore it from version control", w.lineageFile())
+	}
+	w.lineage = l.Configuration
+	return nil
+}
+
+// recordLineage writes the identity before the first state is.
+func (w *workspace) recordLineage() error {
+	if !w.fresh {
+		return nil
+	}
+	data, err := json.Marshal(lineageV1{Format: 1, Configuration: w.lineage})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(w.lineageFile(), append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	w.fresh = false
+	if !w.local {
+		w.app.say("Wrote %s, which identifies this configuration: commit it.", filepath.Base(w.lineageFile()))
+	}
+	return nil
+}
+
+// refuse prints diagnostics with their source and ends the command.
+func (w *workspace) refuse(diags hcl.Diagnostics) error { return w.refuseIn(diags, nil) }
+
+func (w *workspace) refuseIn(diags hcl.Diagnostics, more map[string]*hcl.File) error {
+	w.print(diags, more)
+	return codeError(exitError)
+}
+
+func (w *workspace) warn(diags hcl.Diagnostics) {
+	if len(diags) > 0 {
+		w.print(diags, nil)
+	}
+}
+
+func (w *workspace) print(diags hcl.Diagnostics, more map[string]*hcl.File) {
+	files := map[string]*hcl.File{}
+	if w.graph != nil {
+		for name, f := range w.graph.Files() {
+			files[name] = f
+		}
+	}
+	for name, f := range more {
+		files[name] = f
+	}
+	var b strings.Builder
+	config.WriteDiagnostics(&b, diags, files, w.app.Width, w.app.color(w.app.StderrTTY))
+	_, _ = fmt.Fprint(w.app.Stderr, w.app.secrets.Redact(b.String()))
+}
+
+// confirm asks a person; only "yes" counts.
+func (a *App) confirm(question string) (bool, error) {
+	if !a.StdinTTY {
+		if _, ok := a.Env("WEIR_ASSUME_TTY"); !ok {
+			return false, errors.New("nobody can be asked here: pass --auto-approve, or apply a saved plan")
+		}
+	}
+	_, _ = fmt.Fprintf(a.Stderr, "\n%s\n  Only \"yes\" is taken as approval: ", question)
+	line, err := bufio.NewReader(a.Stdin).ReadString('\n')
+	if err != nil && line == "" {
+		return false, nil
+	}
+	return strings.TrimSpace(line) == "yes", nil
+}
+
+// who names the person or job for state.
+func (a *App) who() string {
+	for _, name := range []string{"WEIR_ACTOR", "GITHUB_ACTOR", "BUILD_REQUESTEDFOR", "GITLAB_USER_LOGIN"} {
+		if v, ok := a.Env(name); ok && v != "" {
+			return v
+		}
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}

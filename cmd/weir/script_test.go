@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/weir-project/weir/cmd/internal/cli"
+	"github.com/weir-project/weir/providers/sim"
+	"github.com/weir-project/weir/providers/sim/world"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"weir": main})
+}
+
+// TestScripts runs testdata/script/*.txtar through the program's real entry point, against simulators on loopback TLS.
+// Besides testscript's own commands there are:
+//
+//	weir [CODE] ARGS…      run weir; CODE is the exit code expected, 0 when left out
+//	sim WORLD              start a simulator (quickstart, msp, generate:SPEC) and put its variables in the environment
+//	portal EDIT…           make changes by hand in the simulated portals
+//	fault RULE…            put fault rules in force; with no rule, lift all
+//	clock DURATION         move the world's clock
+//	dump FILE              write the comparable world to FILE
+//	nochange / changes N   the number of changing calls since the last look is 0 / N ("+" for at least one)
+//	example NAME           copy examples/NAME into the working folder
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			s := &script{}
+			env.Values[scriptKey{}] = s
+			env.Defer(s.close)
+			env.Setenv("NO_COLOR", "1")
+			env.Setenv("WEIR_STATE_TTL", "10s")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"weir": cmdWeir, "sim": cmdSim, "portal": cmdPortal, "fault": cmdFault, "clock": cmdClock, "dump": cmdDump,
+			"changes": cmdChanges, "nochange": func(ts *testscript.TestScript, neg bool, _ []string) { cmdChanges(ts, neg, []string{"0"}) },
+			"example": cmdExample,
+		},
+	})
+}
+
+type scriptKey struct{}
+
+// script is what one script has running.
+type script struct {
+	server *sim.Server
+	seen   int // changing calls already looked at
+}
+
+func (s *script) close() {
+	if s.server != nil {
+		_ = s.server.Close()
+	}
+}
+
+func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
+
+func serverOf(ts *testscript.TestScript) *sim.Server {
+	s := scriptOf(ts)
+	if s.server == nil {
+		ts.Fatalf("start a simulator first: sim WORLD")
+	}
+	return s.server
+}
+
+var number = regexp.MustCompile(`^[0-9]+$`)
+
+func cmdWeir(ts *testscript.TestScript, neg bool, args []string) {
+	want := 0
+	if len(args) > 0 && number.MatchString(args[0]) {
+		want, _ = strconv.Atoi(args[0])
+		args = args[1:]
+	}
+	if neg {
+		ts.Fatalf("write the exit code: weir CODE ARGS…")
+	}
+	var stdout, stderr bytes.Buffer
+	app := &cli.App{
+		Stdin: strings.NewReader(ts.Getenv("ANSWER") + "\n"), Stdout: &stdout, Stderr: &lockedWriter{w: &stderr},
+		Env: func(name string) (string, bool) { v := ts.Getenv(name); return v, v != "" },
+		Dir: ts.MkAbs("."), Now: time.Now, Random: randomness{}, StdinTTY: ts.Getenv("ANSWER") != "",
+	}
+	code := cli.Main(app, args)
+	_, _ = ts.Stdout().Write(stdout.Bytes())
+	_, _ = ts.Stderr().Write(stderr.Bytes())
+	ts.Check(os.WriteFile(ts.MkAbs("stdout.txt"), stdout.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), stderr.Bytes(), 0o600))
+	if code != want {
+		ts.Fatalf("exit code %d, want %d\n[stdout]\n%s[stderr]\n%s", code, want, stdout.String(), stderr.String())
+	}
+}
+
+// lockedWriter lets tenants report progress at the same time.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  *bytes.Buffer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func builtinWorld(name string) (*world.World, error) {
+	switch {
+	case name == "quickstart":
+		return world.Quickstart(), nil
+	case name == "msp":
+		return world.MSP(), nil
+	case strings.HasPrefix(name, "generate:"):
+		spec, err := world.ParseSpec(strings.TrimPrefix(name, "generate:"))
+		if err != nil {
+			return nil, err
+		}
+		return world.Generate(spec)
+	}
+	return nil, fmt.Errorf("no world %q", name)
+}
+
+func cmdSim(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: sim WORLD")
+	}
+	w, err := builtinWorld(args[0])
+	ts.Check(err)
+	server, err := sim.Start(sim.Options{World: w})
+	ts.Check(err)
+	s := scriptOf(ts)
+	s.close()
+	s.server, s.seen = server, 0
+	for _, kv := range server.Env() {
+		name, value, _ := strings.Cut(kv, "=")
+		ts.Setenv(name, value)
+	}
+}
+
+func cmdPortal(ts *testscript.TestScript, neg bool, args []string) {
+	for _, edit := range args {
+		err := serverOf(ts).Portal(edit)
+		if neg == (err == nil) {
+			ts.Fatalf("portal %s: %v", edit, err)
+		}
+	}
+}
+
+func cmdFault(ts *testscript.TestScript, _ bool, args []string) {
+	server := serverOf(ts)
+	server.ClearFaults()
+	for _, text := range args {
+		var rule sim.Rule
+		d := json.NewDecoder(strings.NewReader(text))
+		d.DisallowUnknownFields()
+		ts.Check(d.Decode(&rule))
+		ts.Check(server.Fault(rule))
+	}
+}
+
+func cmdClock(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	_, err = serverOf(ts).World().Advance(d)
+	ts.Check(err)
+}
+
+func cmdDump(ts *testscript.TestScript, _ bool, args []string) {
+	w := serverOf(ts).World()
+	w.RLock()
+	defer w.RUnlock()
+	data, err := w.Comparable()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+func cmdChanges(ts *testscript.TestScript, neg bool, args []string) {
+	s, server := scriptOf(ts), serverOf(ts)
+	all := server.Changing()
+	fresh := all[s.seen:]
+	s.seen = len(all)
+	ok := strconv.Itoa(len(fresh)) == args[0] || args[0] == "+" && len(fresh) > 0
+	if ok == neg {
+		var lines []string
+		for _, e := range fresh {
+			lines = append(lines, fmt.Sprintf("%s %s %s %s → %d", e.Vendor, e.Method, e.Path, e.Operation, e.Status))
+		}
+		ts.Fatalf("%d changing calls, want %s:\n%s", len(fresh), args[0], strings.Join(lines, "\n"))
+	}
+}
+
+func cmdExample(ts *testscript.TestScript, _ bool, args []string) {
+	from := filepath.Join(repository, "examples", args[0])
+	ts.Check(filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if d.Name() == ".weir" {
+				return fs.SkipDir
+			}
+			return os.MkdirAll(ts.MkAbs(rel), 0o700)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(ts.MkAbs(rel), data, 0o600)
+	}))
+}
+
+// repository is the module's root, from this package's folder, which tests run in.
+var repository = func() string {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		panic(err)
+	}
+	return root
+}()
+
+// randomness makes ids that differ within the process; scripts compare no ids.
+type randomness struct{}
+
+var counter struct {
+	sync.Mutex
+	n uint64
+}
+
+func (randomness) Read(p []byte) (int, error) {
+	counter.Lock()
+	defer counter.Unlock()
+	counter.n++
+	for i := range p {
+		p[i] = byte(counter.n >> (8 * (i % 8)))
+	}
+	return len(p), nil
+}
