@@ -364,6 +364,9 @@ func (c *Client) putUser(ctx context.Context, org string, before *directory.Acco
 		body["uid"] = before.UID
 	}
 	q := orgCall("update account", http.MethodPut, org, "users", directory.Fold(before.Address)).about(before.Address).with(body)
+	if body["primary_email"] != directory.Fold(before.Address) {
+		q.notRepeated() // a renamed account is not found at its old address again
+	}
 	return c.do(ctx, q)
 }
 

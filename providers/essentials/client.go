@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/weir-project/weir/providers/internal/transport"
 	"github.com/weir-project/weir/providers/resource"
 )
 
@@ -89,6 +90,9 @@ type call struct {
 	body any
 	// secrets are values in the body that must not be repeated in an error.
 	secrets []string
+	// once keeps the transport from repeating a change whose answer was lost: a POST, a rename, a purchase. Other changes
+	// set whole values or delete.
+	once bool
 }
 
 // orgCall addresses an organization and what is below it.
@@ -101,6 +105,8 @@ func orgCall(op, method, org string, below ...string) *call {
 }
 
 func (c *call) about(subject string) *call { c.subject = subject; return c }
+
+func (c *call) notRepeated() *call { c.once = true; return c }
 
 func (c *call) with(body any) *call { c.body = body; return c }
 
@@ -171,6 +177,9 @@ func (c *Client) send(ctx context.Context, q *call) (*http.Response, error) {
 }
 
 func (c *Client) request(ctx context.Context, q *call) (*http.Request, error) {
+	if q.method != http.MethodGet && q.method != http.MethodPost && !q.once {
+		ctx = transport.Repeatable(ctx)
+	}
 	u := *c.base
 	var escaped strings.Builder
 	escaped.WriteString(u.EscapedPath())

@@ -13,12 +13,18 @@ import (
 )
 
 func TestDomainConforms(t *testing.T) {
+	for name, raw := range map[string]bool{"over the transport": false, "over plain HTTP": true} {
+		t.Run(name, func(t *testing.T) { domainConforms(t, raw) })
+	}
+}
+
+func domainConforms(t *testing.T, raw bool) {
 	typ := domainType()
 	s, set := cty.StringVal, stringSet
 	resourcetest.Run(t, resourcetest.Harness{
 		Type: typ, Foreign: 1,
 		Open: func(t testing.TB) *resourcetest.Backend {
-			v := newVendor(t, true)
+			v := newVendorOver(t, true, raw)
 			return v.backend(func(path string, value cty.Value) error {
 				fields := map[string]any{}
 				switch path {

@@ -1,12 +1,14 @@
 package essentials
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
 	"strings"
 
+	"github.com/weir-project/weir/providers/internal/transport"
 	"github.com/weir-project/weir/providers/resource"
 )
 
@@ -92,18 +94,22 @@ func hintOf(status int) string {
 	return ""
 }
 
-// lost tells whether a call that failed without an answer may have taken effect.
+// lost tells whether a call that failed without an answer may have taken effect. The transport says so itself; what it
+// refused to send, and what never reached the host, had none. Of anything else it is not known.
 func lost(err error) bool {
-	var a interface{ Ambiguous() bool }
-	if errors.As(err, &a) {
-		return a.Ambiguous()
+	var ambiguous *transport.AmbiguousError
+	if errors.As(err, &ambiguous) {
+		return true
 	}
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
+	var host *transport.HostError
+	var credential *transport.CredentialError
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &host) || errors.As(err, &credential) || errors.As(err, &dns) || errors.As(err, &certificate) {
 		return false
 	}
-	var dns *net.DNSError
-	return !errors.As(err, &dns)
+	var op *net.OpError
+	return !errors.As(err, &op) || op.Op != "dial"
 }
 
 // unreadable is an answer that was received but is not what the API sends: unknown, never absent.

@@ -1,14 +1,18 @@
 package essentials
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/weir-project/weir/providers/internal/transport"
 	"github.com/weir-project/weir/providers/resource"
 	"github.com/weir-project/weir/providers/resourcetest"
 	sim "github.com/weir-project/weir/providers/sim/essentials"
@@ -26,6 +30,12 @@ type vendor struct {
 }
 
 func newVendor(t testing.TB, customer bool) *vendor {
+	t.Helper()
+	return newVendorOver(t, customer, false)
+}
+
+// newVendorOver leaves Weir's transport out when raw, so that what it makes of faults is not all that is seen.
+func newVendorOver(t testing.TB, customer, raw bool) *vendor {
 	t.Helper()
 	w := &world.World{Format: world.FormatVersion, ID: "test", Clock: now, NextEID: 100, NextUID: 1000, Zones: map[string]*world.Zone{}}
 	org := func(eid, parent int, kind, name, domain string, users ...*world.User) *world.Organization {
@@ -46,9 +56,14 @@ func newVendor(t testing.TB, customer bool) *vendor {
 	server := httptest.NewTLSServer(sim.New(w))
 	t.Cleanup(server.Close)
 	v := &vendor{world: w, faults: &resourcetest.Faults{Base: server.Client().Transport}}
-	httpClient := *server.Client()
-	httpClient.Transport = v.faults
-	client, err := New(Config{BaseURL: server.URL, Stack: "us1", User: "noc@msp.example", Password: "a password of the partner", HTTP: &httpClient})
+	httpClient := transport.Client(transport.Options{
+		Hosts: []string{strings.TrimPrefix(server.URL, "https://")}, Credential: transport.EssentialsPassword("noc@msp.example", "a password of the partner"),
+		Gates: &transport.Gates{}, Base: v.faults, Sleep: func(context.Context, time.Duration) error { return nil },
+	})
+	if raw {
+		httpClient = &http.Client{Transport: v.faults}
+	}
+	client, err := New(Config{BaseURL: server.URL, Stack: "us1", User: "noc@msp.example", Password: "a password of the partner", HTTP: httpClient})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -406,7 +406,7 @@ func (c *Client) writeTenant(ctx context.Context, org string, planned cty.Value,
 	if changes("package") {
 		// The EULA counts as confirmed and an upgrade as bought: `purchases` says that Weir may buy.
 		body := map[string]any{"package": folded(text(planned, "package")), "is_activated": true, "is_eula_confirmed": true} // vendor API description
-		if err := c.do(ctx, orgCall("change package", http.MethodPut, org, "package").about(org).with(body)); err != nil {
+		if err := c.do(ctx, orgCall("change package", http.MethodPut, org, "package").about(org).with(body).notRepeated()); err != nil {
 			return attribute(err, "package")
 		}
 	}

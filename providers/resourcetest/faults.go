@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -41,6 +40,9 @@ func (f *Faults) Changed() int {
 	return f.changed
 }
 
+// nobody is an address at which nothing listens: port 1 is reserved.
+const nobody = "127.0.0.1:1"
+
 // errLost is a connection that broke after the request was sent.
 var errLost = errors.New("connection reset after the request was sent")
 
@@ -74,7 +76,15 @@ func (f *Faults) RoundTrip(r *http.Request) (*http.Response, error) {
 	case ServerError:
 		return answer(r, http.StatusInternalServerError, `{"error":{"code":"InternalServerError","message":"broken"},"errors":[{"status":500,"error_message":"broken","identifier":""}]}`), nil
 	case Unreachable:
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+		// A true failure to connect, so that whoever watches the connection sees that nothing was sent.
+		away := r.Clone(r.Context())
+		away.URL.Host = nobody
+		resp, err := f.Base.RoundTrip(away)
+		if err == nil {
+			_ = resp.Body.Close()
+			err = errors.New(nobody + " answered")
+		}
+		return nil, err
 	}
 	if read {
 		switch fault {
