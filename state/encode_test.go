@@ -45,7 +45,7 @@ func sample() *State {
 			Previous:  cty.ObjectVal(map[string]cty.Value{"name": cty.StringVal("contoso.com")}),
 			Sensitive: []string{"name"}, Versions: map[string]string{"password": "hmac:00"},
 			Undelivered: []string{"secret"},
-			Ownership: Adopted, PreventDestroy: true, Dependencies: []string{"tenant.this"},
+			Ownership:   Adopted, PreventDestroy: true, Dependencies: []string{"tenant.this"},
 			SettleUntil: noon.Add(1), Op: "op-1", Created: noon, Updated: noon.Add(2),
 		},
 		"value.x": {Address: "value.x", Type: "value", Ownership: Created},
