@@ -75,7 +75,8 @@ func (v *validation) module(sc *scope) {
 	}
 	for _, c := range m.checks {
 		for _, cond := range c.conditions {
-			ev.condition(sc, cond, nil, "Check failed", "check."+c.name, hcl.DiagError)
+			ev.eval(sc, cond.condition, nil)
+			ev.eval(sc, cond.message, nil)
 		}
 	}
 	for _, name := range sortedKeys(m.calls) {
