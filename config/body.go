@@ -30,8 +30,8 @@ type nested struct {
 	rng      hcl.Range
 }
 
-// parseBody reads a body against an attribute table. meta names further arguments; lifecycle allows that block.
-func parseBody(b hcl.Body, table []resource.Attribute, meta []string, lifecycle bool) (*body, hcl.Diagnostics) {
+// parseBody reads the body of the block with that header against an attribute table. meta names further arguments; lifecycle allows that block.
+func parseBody(b hcl.Body, header hcl.Range, table []resource.Attribute, meta []string, lifecycle bool) (*body, hcl.Diagnostics) {
 	schema := &hcl.BodySchema{}
 	blocks := false
 	for i := range table {
@@ -54,7 +54,7 @@ func parseBody(b hcl.Body, table []resource.Attribute, meta []string, lifecycle 
 		schema.Blocks = append(schema.Blocks, hcl.BlockHeaderSchema{Type: "lifecycle"})
 	}
 	content, diags := b.Content(schema)
-	out := &body{attrs: map[string]*hcl.Attribute{}, meta: map[string]*hcl.Attribute{}, rng: content.MissingItemRange}
+	out := &body{attrs: map[string]*hcl.Attribute{}, meta: map[string]*hcl.Attribute{}, rng: header}
 	for name, a := range content.Attributes {
 		row := resource.Find(table, name)
 		if row == nil {
@@ -113,8 +113,7 @@ func parseBody(b hcl.Body, table []resource.Attribute, meta []string, lifecycle 
 		}
 		seen[name] = bl.DefRange
 		var more hcl.Diagnostics
-		n.body, more = parseBody(inner, n.row.Nested, nil, false)
-		n.body.rng = bl.DefRange
+		n.body, more = parseBody(inner, bl.DefRange, n.row.Nested, nil, false)
 		diags = append(diags, more...)
 		out.nested = append(out.nested, n)
 	}
@@ -124,7 +123,7 @@ func parseBody(b hcl.Body, table []resource.Attribute, meta []string, lifecycle 
 			if _, block := seen[row.Name]; !row.Required || block || out.attrs[row.Name] != nil {
 				continue
 			}
-			diags = append(diags, missing(row, content.MissingItemRange))
+			diags = append(diags, missing(row, header))
 		}
 	}
 	return out, diags

@@ -191,7 +191,9 @@ func newVisit() *visit {
 	return &visit{seen: map[string]*Instance{}, values: map[string]cty.Value{}, fail: map[string]bool{}}
 }
 
-func noData(context.Context, DataRead) (cty.Value, error) { return cty.NilVal, errors.New("no reads here") }
+func noData(context.Context, DataRead) (cty.Value, error) {
+	return cty.NilVal, errors.New("no reads here")
+}
 
 func directoryData(domains ...string) func(context.Context, DataRead) (cty.Value, error) {
 	return func(context.Context, DataRead) (cty.Value, error) {

@@ -311,7 +311,9 @@ func TestData(t *testing.T) {
 
 func TestFailedReadPlansNothing(t *testing.T) {
 	f := mustFrame(t, reads)
-	e, v := evaluate(t, f, "a", EvalRequest{Data: func(context.Context, DataRead) (cty.Value, error) { return cty.NilVal, errors.New("Graph answered 500") }})
+	e, v := evaluate(t, f, "a", EvalRequest{Data: func(context.Context, DataRead) (cty.Value, error) {
+		return cty.NilVal, errors.New("Graph answered 500")
+	}})
 	if v.seen["domain.fixed"] == nil || len(v.seen) != 2 {
 		t.Errorf("visited %v", v.order)
 	}

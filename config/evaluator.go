@@ -160,7 +160,8 @@ func (ev *evaluator) report(diags hcl.Diagnostics) { ev.diags = append(ev.diags,
 // get returns a node, from the lowest stage at which it is final.
 func (ev *evaluator) get(k nodeKey) *node {
 	n := ev.lookup(k)
-	if len(n.diags) > 0 && !ev.reported[n] {
+	// A busy node is part of a cycle; it reports that itself when it is done.
+	if len(n.diags) > 0 && !n.busy && !ev.reported[n] {
 		ev.reported[n] = true
 		ev.report(n.diags)
 	}

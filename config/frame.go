@@ -619,7 +619,7 @@ func (ev *evaluator) safeguard() cty.Value {
 	if bl == nil {
 		return null
 	}
-	b, diags := parseBody(bl.Body, SafeguardTable, nil, false)
+	b, diags := parseBody(bl.Body, bl.DefRange, SafeguardTable, nil, false)
 	for _, d := range diags {
 		if strings.Contains(d.Detail, `"allow"`) {
 			d.Detail = "An allow block passes one reviewed removal of one tenant, so it stands in the safeguard block of that tenant's sync_policy."

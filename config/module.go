@@ -458,7 +458,7 @@ func (m *module) readTyped(bl *hcl.Block) hcl.Diagnostics {
 	} else {
 		meta = append(meta, "tenant")
 	}
-	content, more := parseBody(bl.Body, b.table, meta, b.typ != nil || b.isTenant())
+	content, more := parseBody(bl.Body, bl.DefRange, b.table, meta, b.typ != nil || b.isTenant())
 	diags = append(diags, more...)
 	b.body = content
 	if a := content.meta["for_each"]; a != nil {

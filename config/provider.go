@@ -76,7 +76,7 @@ func (m *module) readProvider(bl *hcl.Block) hcl.Diagnostics {
 		return hcl.Diagnostics{duplicate("provider."+key, first.rng, bl.DefRange)}
 	}
 	var diags hcl.Diagnostics
-	p.body, diags = parseBody(bl.Body, table, nil, false)
+	p.body, diags = parseBody(bl.Body, bl.DefRange, table, nil, false)
 	m.providers[key] = p
 	return diags
 }
