@@ -107,7 +107,7 @@ func DriftText(w io.Writer, plan *planner.Plan, o Options) error {
 		p.sentences(red, "Could not be read, so drift there is unknown", part.Problems)
 		for i := range d.items {
 			p.item(&d.items[i])
-			p.line("        to put it back:  ", p.style(cyan, repair(part, d.items[i].Address)))
+			p.line("        to put it back: ", p.style(cyan, repair(part, d.items[i].Address)))
 			p.blank()
 		}
 		if text := d.pending(); text != "" {

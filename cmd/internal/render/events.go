@@ -29,6 +29,14 @@ func Events(w io.Writer, p *planner.Plan) error {
 			}
 			s.change("resource_drift", c.Address, action, "Drift detected", map[string]any{}, jsonDrift(part, c)["weir"])
 		}
+		if part.Accounts != nil {
+			for i := range part.Accounts.Decisions {
+				if d := &part.Accounts.Decisions[i]; d.Cause == dirsync.CauseDrift {
+					s.change("resource_drift", planner.AccountAddress(part.AccountPolicy, d.Address), driftAction(d), "Drift detected",
+						map[string]any{}, jsonDriftedAccount(part, d)["weir"])
+				}
+			}
+		}
 		for _, c := range part.Changes {
 			if c.Action == planner.NoOp || c.Action == planner.Unknown {
 				continue
@@ -51,8 +59,8 @@ func Events(w io.Writer, p *planner.Plan) error {
 		}
 		s.diagnostics(part)
 	}
-	total := newView(p).Total
-	s.summary(total)
+	v := newView(p)
+	s.summary(v.Total, v.Outputs)
 	outputs := map[string]any{}
 	for _, part := range p.Parts {
 		for _, o := range part.Outputs {
@@ -140,7 +148,7 @@ func (s *stream) diagnostics(part *planner.Part) {
 	}
 }
 
-func (s *stream) summary(t planner.Summary) {
+func (s *stream) summary(t planner.Summary, outputs int) {
 	add, change, remove := t.Add, t.Change, t.Destroy
 	for a, n := range t.Accounts {
 		switch a {
@@ -152,7 +160,7 @@ func (s *stream) summary(t planner.Summary) {
 			change += n
 		}
 	}
-	s.write("info", "Plan: "+counts(t)+".", "change_summary", map[string]any{
+	s.write("info", "Plan: "+counts(t, outputs)+".", "change_summary", map[string]any{
 		"changes": map[string]any{"add": add, "change": change, "import": t.Adopt + t.Linked, "remove": remove, "operation": "plan"},
 		"weir":    jsonSummary(t),
 	})

@@ -42,7 +42,11 @@ func JSON(w io.Writer, p *planner.Plan) error {
 		}
 		if part.Accounts != nil {
 			for i := range part.Accounts.Decisions {
-				changes = append(changes, jsonDecision(part, &part.Accounts.Decisions[i]))
+				d := &part.Accounts.Decisions[i]
+				changes = append(changes, jsonDecision(part, d))
+				if d.Cause == dirsync.CauseDrift {
+					drift = append(drift, jsonDriftedAccount(part, d))
+				}
 			}
 		}
 		for _, wait := range part.Waits {
@@ -225,6 +229,28 @@ func jsonDrift(part *planner.Part, c *planner.Change) map[string]any {
 	ours["action"], ours["repair"] = "drift", repair(part, c.Address)
 	r["weir"] = ours
 	return r
+}
+
+// jsonDriftedAccount shows a derived account that somebody changed: as Weir wants it, then as it is.
+func jsonDriftedAccount(part *planner.Part, d *dirsync.Decision) map[string]any {
+	address := planner.AccountAddress(part.AccountPolicy, d.Address)
+	r := jsonFrame(address, "account")
+	r["change"] = map[string]any{
+		"actions": []string{driftAction(d)}, "before": jsonAccount(d.After), "after": jsonAccount(d.Before),
+		"after_unknown": map[string]any{}, "before_sensitive": false, "after_sensitive": false,
+	}
+	ours := jsonDecisionOurs(part, d)
+	ours["action"], ours["repair"] = "drift", repair(part, address)
+	r["weir"] = ours
+	return r
+}
+
+// driftAction is Terraform's word for what somebody did to an account.
+func driftAction(d *dirsync.Decision) string {
+	if d.Before == nil {
+		return "delete"
+	}
+	return "update"
 }
 
 // decisionActions are Terraform's words for an account decision.

@@ -36,7 +36,7 @@ func (p *printer) blank() { p.line() }
 
 // style colours a safe text, if colours are wanted.
 func (p *printer) style(code, s string) string {
-	if !p.o.Color || s == "" {
+	if !p.o.Color || s == "" || code == "" {
 		return s
 	}
 	return "\x1b[" + code + "m" + s + "\x1b[0m"

@@ -106,6 +106,7 @@ func (p *printer) tenant(t *tenantView, summary bool) {
 		p.section(yellow, "Changed outside", "somebody changed these since the last apply")
 		for i := range t.Drift {
 			p.item(&t.Drift[i])
+			p.blank()
 		}
 	}
 	if len(t.Changes) > 0 {
@@ -114,6 +115,7 @@ func (p *printer) tenant(t *tenantView, summary bool) {
 		}
 		for i := range t.Changes {
 			p.item(&t.Changes[i])
+			p.blank()
 		}
 	}
 	if len(t.Groups)+t.Linked+t.SkipTotal > 0 {
@@ -127,7 +129,11 @@ func (p *printer) tenant(t *tenantView, summary bool) {
 	p.guards(t)
 	if len(t.Waits) > 0 {
 		p.section("", "Waiting", "no change now")
-		for _, w := range t.Waits {
+		for i, w := range t.Waits {
+			if i == maxAccounts && len(t.Waits) > maxAccounts+1 {
+				p.line("    ", p.style(dim, fmt.Sprintf("… and %d more (weir plan --json lists all)", len(t.Waits)-i)))
+				break
+			}
 			p.prose("", "    ", w.Address+": "+w.Text)
 		}
 		p.blank()
@@ -136,8 +142,8 @@ func (p *printer) tenant(t *tenantView, summary bool) {
 	p.facts(t)
 	if t.Clean {
 		p.line("  ", textNoChanges)
-	} else if summary {
-		p.prose(bold, "  ", "Plan: "+counts(t.Summary)+".")
+	} else if summary && t.Part.Status != planner.Errored {
+		p.prose(bold, "  ", "Plan: "+counts(t.Summary, len(t.Outputs))+".")
 	}
 	p.blank()
 }
@@ -197,7 +203,6 @@ func (p *printer) item(it *item) {
 	if it.Skipped != "" {
 		p.prose(yellow, "        not applied: ", "it waits for "+it.Skipped)
 	}
-	p.blank()
 }
 
 func (p *printer) reasons(indent string, because []string) {
@@ -294,7 +299,11 @@ func (p *printer) group(g *group) {
 		title += fmt.Sprintf(", %d of them held", g.Held)
 	}
 	p.line("    ", p.style(bold, title))
-	p.reasons("      ", g.Because)
+	if g.Mixed {
+		p.prose(dim, "      because, where nothing else is said: ", strings.Join(g.Because, "; "))
+	} else {
+		p.reasons("      ", g.Because)
+	}
 	shown := g.Accounts[:min(len(g.Accounts), maxAccounts)]
 	if len(g.Accounts) == maxAccounts+1 {
 		shown = g.Accounts // folding one line into one line hides something for nothing
@@ -304,18 +313,31 @@ func (p *printer) group(g *group) {
 		column = max(column, min(width(SafeText(a.Address)), 44))
 	}
 	for _, a := range shown {
-		who := SafeText(a.Who)
+		who := SafeText(a.who())
 		if a.Held != "" && g.Held < len(g.Accounts) {
 			who += p.style(yellow, "  (held)")
 		}
-		p.line("      ", p.symbol(a.Symbol), pad(SafeText(a.Address), column), "  ", p.style(dim, who))
-		p.rows("            ", a.Rows)
+		line := "      " + p.symbol(a.Symbol) + pad(SafeText(a.Address), column) + "  "
+		if short := oneRow(a.Rows); short != "" && width(line)+width(who)+2+width(short) <= p.o.width() {
+			p.line(line, p.style(dim, who), "  ", short)
+		} else {
+			p.line(line, p.style(dim, who))
+			p.rows("            ", a.Rows)
+		}
 		p.reasons("            ", a.Because)
 	}
 	if n := len(g.Accounts) - len(shown); n > 0 {
 		p.line("      ", p.style(dim, fmt.Sprintf("… and %d more (weir plan --json lists all)", n)))
 	}
 	p.blank()
+}
+
+// oneRow is a single simple row as text, to stand behind an account.
+func oneRow(rows []row) string {
+	if len(rows) != 1 || len(rows[0].Added)+len(rows[0].Removed) > 0 {
+		return ""
+	}
+	return SafeText(rows[0].Path) + " " + SafeText(rows[0].Old) + " -> " + SafeText(rows[0].New)
 }
 
 func (p *printer) guards(t *tenantView) {
@@ -420,7 +442,7 @@ func (p *printer) total(v *view) {
 		}
 		return
 	}
-	text := "Plan: " + counts(v.Total) + "."
+	text := "Plan: " + counts(v.Total, v.Outputs) + "."
 	if n := len(v.Plan.Parts); n > 1 {
 		tenants := 0
 		for _, part := range v.Plan.Parts {
@@ -447,16 +469,29 @@ func (p *printer) total(v *view) {
 	case applicable(v.Plan):
 		p.line("Nothing has been changed yet. To carry this out:")
 		p.blank()
-		command := "weir apply"
-		if v.Plan.Destroy {
-			command = "weir destroy"
-		}
-		p.line("    ", p.style(cyan, command))
+		p.line("    ", p.style(cyan, command(v.Plan)))
 	case v.Total.Held+v.Total.AccountsHeld > 0:
 		p.line("Everything is held. Write what lets it pass (above), then plan again.")
 	case v.Errored+v.Unreadable > 0:
 		p.line("Repair what is named above, then plan again.")
 	}
+}
+
+// command carries the plan out, with the selections it was made with.
+func command(plan *planner.Plan) string {
+	text := "weir apply"
+	if plan.Destroy {
+		text = "weir destroy"
+	}
+	for _, l := range []struct {
+		flag string
+		list []string
+	}{{" --tenant ", plan.Tenants}, {" --target ", plan.Targets}, {" --exclude ", plan.Excludes}} {
+		for _, s := range l.list {
+			text += l.flag + shell(s)
+		}
+	}
+	return text
 }
 
 // applicable reports whether an apply would do anything.

@@ -66,6 +66,9 @@ func pathRow(c *planner.PathChange, cause planner.Cause, wanted bool) row {
 	}
 	r.New = valueText(c.After, c.Sensitive)
 	if wanted {
+		if list, ok := elements(c.After); ok && !c.Sensitive && len(list) > 1 && len(r.New) > longSet {
+			r.Added, r.New = list, ""
+		}
 		return r
 	}
 	r.Old = valueText(c.Before, c.Sensitive)

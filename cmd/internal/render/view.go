@@ -24,6 +24,8 @@ type view struct {
 	// Quiet counts tenants without changes that are left out; Waiting and Noted how many of them wait or have notes.
 	Quiet, Waiting, Noted int
 	Total                 planner.Summary
+	// Outputs counts root outputs that change.
+	Outputs int
 	// Errored and Unreadable count tenants.
 	Errored, Unreadable int
 	// NoChanges: everything was read and nothing differs. Pending: an apply would find something to do.
@@ -71,17 +73,28 @@ type group struct {
 	Title  string
 	Action dirsync.Action
 	Held   int
-	// Because is set when it holds for all of the group.
+	// Because holds for all of the group; if Mixed, for those that have no reasons of their own.
 	Because  []string
+	Mixed    bool
 	Accounts []accountItem
 }
 
 // accountItem is one derived account.
 type accountItem struct {
-	Symbol, Address, Who string
-	Rows                 []row
-	Because              []string
-	Held                 string
+	Symbol, Address string
+	// Name is a person's or mailbox's name, Kind the account's type.
+	Name, Kind string
+	Rows       []row
+	Because    []string
+	Held       string
+}
+
+// who is name and type on one line.
+func (a *accountItem) who() string {
+	if a.Name == "" {
+		return a.Kind
+	}
+	return a.Name + ", " + a.Kind
 }
 
 type skipCount struct {
@@ -136,6 +149,12 @@ var skipTexts = map[dirsync.SkipCode]string{
 	dirsync.SkipDeclaredAddress: "with an address that an account block declares",
 }
 
+// skipOne are those texts that differ for one.
+var skipOne = map[dirsync.SkipCode]string{
+	dirsync.SkipGuest: "guest", dirsync.SkipContact: "contact", dirsync.SkipDynamic: "dynamic group", dirsync.SkipAdmin: "administrator",
+	dirsync.SkipGrace: "gone from the directory and in its grace period",
+}
+
 func causeWord(c planner.Cause) string {
 	switch c {
 	case planner.Configuration:
@@ -156,6 +175,7 @@ func newView(p *planner.Plan) *view {
 	for _, part := range p.Parts {
 		t := newTenantView(part)
 		v.add(t.Summary)
+		v.Outputs += len(t.Outputs)
 		if part.Status == planner.Errored {
 			v.Errored++
 		}
@@ -251,6 +271,9 @@ func (t *tenantView) accounts(a *dirsync.Result) {
 	}
 	for code, n := range a.SkipCounts {
 		text := skipTexts[dirsync.SkipCode(code)]
+		if one := skipOne[dirsync.SkipCode(code)]; n == 1 && one != "" {
+			text = one
+		}
 		if text == "" {
 			text = strings.ReplaceAll(code, "_", " ")
 		}
@@ -269,19 +292,25 @@ func (t *tenantView) accounts(a *dirsync.Result) {
 	}
 }
 
-// shareReasons moves reasons that hold for the whole group to its heading.
+// shareReasons moves the reasons that hold for most of the group to its heading; the others keep their own.
 func (g *group) shareReasons() {
-	if len(g.Accounts) < 2 {
-		return
-	}
-	for _, a := range g.Accounts[1:] {
-		if !slices.Equal(a.Because, g.Accounts[0].Because) {
-			return
+	seen := map[string]int{}
+	for _, a := range g.Accounts {
+		key := strings.Join(a.Because, "\x00")
+		seen[key]++
+		if 2*seen[key] > len(g.Accounts) && len(g.Accounts) > 1 {
+			g.Because = a.Because
 		}
 	}
-	g.Because = g.Accounts[0].Because
+	if g.Because == nil {
+		return
+	}
 	for i := range g.Accounts {
-		g.Accounts[i].Because = nil
+		if a := &g.Accounts[i]; slices.Equal(a.Because, g.Because) {
+			a.Because = nil
+		} else {
+			g.Mixed = true
+		}
 	}
 }
 
@@ -337,8 +366,7 @@ func in(text, source string) string {
 func driftItem(c *planner.Change) item {
 	it := item{Symbol: "~", Word: "changed", Address: c.Address, Type: c.Type, Name: c.Name}
 	if c.Action == planner.Delete {
-		it.Symbol, it.Word = "-", "gone"
-		it.Because = []string{"it is gone at the vendor"}
+		it.Symbol, it.Word = "-", "gone at the vendor"
 		return it
 	}
 	for i := range c.Paths {
@@ -355,23 +383,37 @@ func decisionItem(d *dirsync.Decision, symbol string) accountItem {
 		about = d.Before
 	}
 	if about != nil {
-		name := strings.TrimSpace(about.FirstName + " " + about.Surname)
-		out.Who = accountType(about.Type)
-		if name != "" {
-			out.Who = name + ", " + out.Who
-		}
+		out.Name, out.Kind = strings.TrimSpace(about.FirstName+" "+about.Surname), accountType(about.Type)
 	}
 	if d.Action != dirsync.Add && d.Action != dirsync.Delete {
 		out.Rows = accountRows(d.Before, d.After)
 	}
-	if planner.Cause(d.Cause) == planner.Drift {
-		out.Because = append(out.Because, "somebody changed it outside")
-	}
 	// The chain ends with what decided; the links before it are in the JSON.
+	var last dirsync.Reason
 	if n := len(d.Reasons); n > 0 {
-		out.Because = append(out.Because, reasonText(d.Reasons[n-1]))
+		last = d.Reasons[n-1]
+	}
+	drifted := planner.Cause(d.Cause) == planner.Drift
+	switch {
+	case (d.Action == dirsync.Update || d.Action == dirsync.Rename) && len(out.Rows) > 0:
+		// The rows say what differs; what is left to say is why.
+		out.Because = []string{reasonText(dirsync.Reason{Rule: last.Rule, Text: accountCause(d.Cause)})}
+	case drifted:
+		out.Because = []string{accountCause(d.Cause), reasonText(last)}
+	case last.Text != "":
+		out.Because = []string{reasonText(last)}
 	}
 	return out
+}
+
+func accountCause(cause string) string {
+	switch cause {
+	case dirsync.CauseConfiguration:
+		return "the configuration changed"
+	case dirsync.CauseDirectory:
+		return "the directory changed"
+	}
+	return "somebody changed it outside; this puts it back"
 }
 
 func reasonText(r dirsync.Reason) string {
@@ -397,7 +439,7 @@ func driftedAccounts(part *planner.Part) []item {
 		it.Rows = accountRows(d.After, d.Before)
 		switch {
 		case d.Before == nil:
-			it.Symbol, it.Word, it.Because = "-", "gone", []string{"the account is gone in Essentials"}
+			it.Symbol, it.Word = "-", "gone in Essentials"
 		case d.After == nil:
 			it.Because = []string{"the account is to be deleted"}
 		}
@@ -407,7 +449,7 @@ func driftedAccounts(part *planner.Part) []item {
 }
 
 // counts are the parts of a summary line, without "Plan:".
-func counts(s planner.Summary) string {
+func counts(s planner.Summary, outputs int) string {
 	parts := []string{fmt.Sprintf("%d to add, %d to change, %d to destroy", s.Add, s.Change, s.Destroy)}
 	if s.Adopt > 0 {
 		parts[0] += fmt.Sprintf(", %d to adopt", s.Adopt)
@@ -432,6 +474,9 @@ func counts(s planner.Summary) string {
 	}
 	if s.Unknown > 0 {
 		parts = append(parts, fmt.Sprintf("%d unknown", s.Unknown))
+	}
+	if outputs > 0 {
+		parts = append(parts, plural(outputs, "output changes", "outputs change"))
 	}
 	return strings.Join(parts, "; ")
 }

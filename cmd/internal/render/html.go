@@ -1,0 +1,80 @@
+package render
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/resource"
+)
+
+//go:embed page.html
+var pageSource string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"safe":    SafeText,
+	"lines":   func(s string) string { return strings.Join(safeLines(s), "\n") },
+	"join":    func(list []string) string { return SafeText(strings.Join(list, "; ")) },
+	"title":   func(id resource.Identity) string { t, _ := headline(id); return SafeText(t) },
+	"detail":  func(id resource.Identity) string { _, d := headline(id); return SafeText(strings.Join(d, ", ")) },
+	"counts":  counts,
+	"cell":    cell,
+	"verdict": func(v *view) string { return strings.ReplaceAll(verdict(v), "**", "") },
+	"status":  statusText,
+	"changed": accountCounts,
+	"plural":  plural,
+	"seats":   func(t *tenantView) string { return seatsCell(t) },
+	"reason":  reasonText,
+	"add":     func(a, b int) int { return a + b },
+	"stops": func(v *view) int {
+		n := 0
+		for _, t := range v.Tenants {
+			n += len(t.Stops)
+		}
+		return n
+	},
+	"symbol": func(s string) string {
+		switch s {
+		case "+", "<-", "<=":
+			return "plus"
+		case "~", "=>":
+			return "tilde"
+		case ".":
+			return "dot"
+		}
+		return "minus"
+	},
+	"word": func(it item) string {
+		switch it.Word {
+		case "create", "update", "delete", "changed":
+			return ""
+		}
+		return it.Word
+	},
+	"proofs":    proofsText,
+	"nochanges": func() string { return textNoChanges },
+}).Parse(pageSource))
+
+func seatsCell(t *tenantView) string {
+	if t.Seats == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d → %d", t.Seats.Before, t.Seats.After)
+}
+
+func proofsText(proofs []directory.Proof) string {
+	var parts []string
+	for _, p := range proofs {
+		text, _ := proofText(p)
+		parts = append(parts, text)
+	}
+	return SafeText(strings.Join(parts, ", "))
+}
+
+// HTML shows a plan as one self-contained page: no script, nothing fetched, light and dark. All accounts are listed,
+// with names: whoever publishes the page decides who may see it.
+func HTML(w io.Writer, p *planner.Plan) error { return page.Execute(w, newView(p)) }
