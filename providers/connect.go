@@ -138,7 +138,9 @@ func (p *Pool) Connect(s Settings) (*Tenant, error) {
 		}
 		conn.Clients = append(conn.Clients, client)
 		t.Providers["essentials"] = s.Essentials.Address
-		t.Accounts = func(ctx context.Context) (*directory.AccountReading, error) { return essentials.ReadAccounts(ctx, conn) }
+		t.Accounts = func(ctx context.Context) (*directory.AccountReading, error) {
+			return essentials.ReadAccounts(ctx, conn)
+		}
 		writer, err := essentials.NewWriter(conn)
 		if err != nil {
 			return nil, err
@@ -159,7 +161,9 @@ func (p *Pool) Connect(s Settings) (*Tenant, error) {
 	}
 	if err == nil {
 		resolver := dns.New(dns.Config{Server: p.options.Endpoints.DNS})
-		t.Mail = func(ctx context.Context, domains []string) resource.MailFacts { return resolver.MailFacts(ctx, domains, data) }
+		t.Mail = func(ctx context.Context, domains []string) resource.MailFacts {
+			return resolver.MailFacts(ctx, domains, data)
+		}
 	}
 	return t, nil
 }
@@ -258,7 +262,10 @@ func (p *Pool) essentialsClient(s *EssentialsSettings) (*essentials.Client, erro
 	}
 	c, err := essentials.New(essentials.Config{
 		BaseURL: base, Stack: s.Stack, User: s.User, Password: password,
-		HTTP: transport.Client(p.transport(transport.Options{Hosts: []string{h}, Credential: transport.EssentialsPassword(s.User, password), MaxInFlight: 4})),
+		HTTP: transport.Client(p.transport(transport.Options{
+			Hosts: []string{h}, Credential: transport.EssentialsPassword(s.User, password), MaxInFlight: 4,
+			MaxBody: 512 << 20, // the vendor has no paging: 200,000 accounts are one answer of some 90 MB
+		})),
 	})
 	if err != nil {
 		return nil, err
