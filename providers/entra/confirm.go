@@ -1,0 +1,108 @@
+package entra
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/resource"
+)
+
+var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`)
+
+// Confirm reads one user, group or contact again, directly before something is removed because of it. present is false
+// only when Graph itself says that the object does not exist; any doubt is an error. The entry has neither groups nor
+// members, and a user's kind is what Entra alone can tell.
+func (c *Client) Confirm(ctx context.Context, objectID string) (entry *directory.Entry, present bool, err error) {
+	if !guid.MatchString(objectID) {
+		return nil, false, &resource.Error{Op: "confirm", Subject: objectID, Kind: resource.ErrInvalid, Detail: "it is no object id of the directory"}
+	}
+	for _, look := range []struct {
+		path   string
+		decode func([]byte) (*directory.Entry, error)
+	}{
+		{"/users/" + objectID + "?$select=" + userFields, decodeUser},
+		{"/groups/" + objectID + "?$select=" + groupFields, decode(func(g *wireGroup) (string, *directory.Entry) { return g.ID, g.entry() })},
+		{"/contacts/" + objectID + "?$select=" + contactFields, decode(func(w *wireContact) (string, *directory.Entry) { return w.ID, w.entry() })},
+	} {
+		body, err := c.get(ctx, c.at(look.path), false)
+		if absent(err) {
+			continue
+		}
+		if err != nil {
+			return nil, false, failure("confirm", objectID, "Directory.Read.All", err)
+		}
+		entry, err := look.decode(body)
+		if err != nil || !strings.EqualFold(entry.ObjectID, objectID) {
+			return nil, false, &resource.Error{Op: "confirm", Subject: objectID, Kind: resource.ErrUnavailable, Detail: "the answer is not the object that was asked for"}
+		}
+		return entry, true, nil
+	}
+	// No replica that answered knows it. What was deleted stands in the deleted items for 30 days; an answer other than
+	// yes or no from there leaves it open.
+	gone, err := c.deleted(ctx, objectID)
+	if err != nil {
+		return nil, false, failure("confirm", objectID, "Directory.Read.All", err)
+	}
+	if gone {
+		return nil, false, nil
+	}
+	// Deleted for good, or the replicas lag: ask the likeliest once more.
+	body, err := c.get(ctx, c.at("/users/"+objectID+"?$select="+userFields), false)
+	switch {
+	case absent(err):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, failure("confirm", objectID, "Directory.Read.All", err)
+	}
+	entry, err = decodeUser(body)
+	if err != nil {
+		return nil, false, failure("confirm", objectID, "", err)
+	}
+	return entry, true, nil
+}
+
+// deleted tells whether the object stands in the deleted items.
+func (c *Client) deleted(ctx context.Context, id string) (bool, error) {
+	body, err := c.get(ctx, c.at("/directory/deletedItems/"+url.PathEscape(id)+"?$select=id"), false)
+	if absent(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var o struct{ ID string }
+	if err := json.Unmarshal(body, &o); err != nil || !strings.EqualFold(o.ID, id) {
+		return false, fmt.Errorf("the deleted item is not the one that was asked for")
+	}
+	return true, nil
+}
+
+func decode[T any](of func(*T) (string, *directory.Entry)) func([]byte) (*directory.Entry, error) {
+	return func(body []byte) (*directory.Entry, error) {
+		o := new(T)
+		if err := json.Unmarshal(body, o); err != nil {
+			return nil, err
+		}
+		id, entry := of(o)
+		if id == "" {
+			return nil, fmt.Errorf("the object has no id")
+		}
+		return entry, nil
+	}
+}
+
+func decodeUser(body []byte) (*directory.Entry, error) {
+	u := &wireUser{}
+	if err := json.Unmarshal(body, u); err != nil {
+		return nil, err
+	}
+	if !u.legible() {
+		return nil, fmt.Errorf("the fields of user %s are hidden: User.Read.All or Directory.Read.All is needed", u.ID)
+	}
+	return u.entry(), nil
+}

@@ -1,0 +1,270 @@
+package entra
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weir-project/weir/providers/directory"
+)
+
+// pageSize is the largest page; more is an error, not a cap ("Invalid page size specified", seen in clients).
+const pageSize = "999"
+
+// ReadDirectory reads the whole directory: users, groups with their direct members, contacts and verified domains. An
+// error means that no user was read. In every other case Proof says whether the reading is complete; nothing destructive
+// may follow from one that is not. Mailbox kinds and dynamic groups are not in it: directory.Merge adds them.
+func (c *Client) ReadDirectory(ctx context.Context) (*directory.Reading, error) {
+	at := c.now().UTC()
+	var users, groups, contacts []*directory.Entry
+	var domains []string
+	parts := make([]directory.Proof, 4)
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() (err error) {
+		users, parts[0], err = c.readUsers(ctx)
+		return err
+	})
+	work.Go(func() error {
+		groups, parts[1] = c.readGroups(ctx)
+		return nil
+	})
+	work.Go(func() error {
+		contacts, parts[2] = c.readContacts(ctx)
+		return nil
+	})
+	work.Go(func() error {
+		domains, parts[3] = c.readDomains(ctx)
+		return nil
+	})
+	if err := work.Wait(); err != nil {
+		return nil, err
+	}
+	r := &directory.Reading{Groups: groups, Domains: domains, Entries: slices.Concat(users, contacts)}
+	for _, g := range groups {
+		if g.HasProxy {
+			r.Entries = append(r.Entries, g)
+		}
+	}
+	directory.Sort(r.Entries)
+	directory.Sort(r.Groups)
+	join(r.Entries, r.Groups)
+	r.Proof = whole(parts, r)
+	r.Proof.At = at
+	return r, nil
+}
+
+// whole is the proof of a reading that is made of parts. Domains decide nothing about people, so a reading without them
+// is complete.
+func whole(parts []directory.Proof, r *directory.Reading) directory.Proof {
+	p := directory.Proof{Source: "directory", Complete: true, Count: 0, Parts: parts}
+	for i := range parts {
+		part := &parts[i]
+		p.Pages += part.Pages
+		if part.Source == "domains" {
+			continue
+		}
+		p.Objects += part.Objects
+		p.Count += part.Count
+		if !part.Complete {
+			p.Complete = false
+			if p.Problem == "" {
+				p.Problem = part.Source + ": " + part.Problem
+			}
+		}
+	}
+	if !p.Complete {
+		p.Count = -1
+	}
+	sum := sha256.New()
+	for _, e := range r.Entries {
+		digest(sum, e)
+	}
+	p.Hash = hex.EncodeToString(sum.Sum(nil))
+	return p
+}
+
+// digest adds what decisions rest on; the field lengths keep neighbours apart.
+func digest(sum hash.Hash, e *directory.Entry) {
+	for _, list := range [][]string{
+		{e.ObjectID, string(e.Kind), e.Address, e.UPN, e.Name, e.GivenName, e.Surname, e.Department, e.JobTitle, e.Company, e.Office,
+			e.EmployeeID, e.Mobile, e.UsageLocation, strconv.FormatBool(e.Enabled), strconv.FormatBool(e.Licensed), strconv.FormatBool(e.OnPremises)},
+		e.Aliases, e.Groups, e.Members,
+	} {
+		for _, s := range list {
+			fmt.Fprintf(sum, "%d:%s", len(s), s)
+		}
+		sum.Write([]byte{0})
+	}
+}
+
+// join writes the names of the groups into their members.
+func join(entries, groups []*directory.Entry) {
+	names := map[string][]string{}
+	for _, g := range groups {
+		for _, id := range g.Members {
+			names[id] = append(names[id], g.Name)
+		}
+	}
+	seen := map[*directory.Entry]bool{}
+	for _, e := range slices.Concat(entries, groups) {
+		if in := names[e.ObjectID]; len(in) > 0 && !seen[e] {
+			seen[e] = true
+			slices.Sort(in)
+			e.Groups = slices.Compact(in)
+		}
+	}
+}
+
+var errTwice = errors.New("an object came a second time")
+
+// unique refuses an object that a list brought before: the list repeated a page, or moved under the reader.
+type unique map[string]bool
+
+func (u unique) add(id string) error {
+	switch {
+	case id == "":
+		return errors.New("an object has no id")
+	case u[id]:
+		return fmt.Errorf("%w: %s", errTwice, id)
+	}
+	u[id] = true
+	return nil
+}
+
+func (c *Client) readUsers(ctx context.Context) ([]*directory.Entry, directory.Proof, error) {
+	var out []*directory.Entry
+	seen := unique{}
+	w := walk{source: "users", first: "/users?$select=" + userFields + "&$count=true&$top=" + pageSize, eventual: true}
+	proof, err := each(ctx, c, w, func(page []wireUser) error {
+		for i := range page {
+			u := &page[i]
+			if err := seen.add(u.ID); err != nil {
+				return err
+			}
+			if !u.legible() {
+				return fmt.Errorf("the fields of user %s are hidden: the microsoft provider's application needs User.Read.All or Directory.Read.All", u.ID)
+			}
+			out = append(out, u.entry())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, proof, err
+	}
+	if proof.Problem == "" && len(out) == 0 {
+		// A tenant without a single user cannot have consented to anything.
+		proof.Problem = "the directory answered without a single user"
+	}
+	c.agree(ctx, &proof, len(out))
+	return out, proof, nil
+}
+
+// readGroups reads groups with their direct members by a delta query from empty: one call a group would cost hundreds of
+// thousands of requests in a large tenant, its pages about a thousand. They may bring a group in several pieces and in any
+// order ("Use delta query to track changes in Microsoft Graph data").
+func (c *Client) readGroups(ctx context.Context) ([]*directory.Entry, directory.Proof) {
+	type group struct {
+		wireGroup
+		members map[string]bool
+	}
+	all := map[string]*group{}
+	w := walk{source: "groups", first: "/groups/delta?$select=" + groupFields + ",members", delta: true}
+	proof, err := each(ctx, c, w, func(page []wireGroup) error {
+		for i := range page {
+			piece := &page[i]
+			if piece.ID == "" {
+				return errors.New("a group has no id")
+			}
+			id := strings.ToLower(piece.ID)
+			if piece.Removed != nil {
+				delete(all, id) // deleted groups turn up even in the first round
+				continue
+			}
+			g := all[id]
+			if g == nil {
+				g = &group{members: map[string]bool{}}
+				g.ID = id
+				all[id] = g
+			}
+			g.merge(piece)
+			for _, m := range piece.Members {
+				if m.ID == "" {
+					return fmt.Errorf("a member of group %s has no id", id)
+				}
+				if m.Removed != nil {
+					delete(g.members, strings.ToLower(m.ID))
+				} else {
+					g.members[strings.ToLower(m.ID)] = true
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		proof.Problem = err.Error()
+		return nil, proof
+	}
+	out := make([]*directory.Entry, 0, len(all))
+	for _, g := range all {
+		if g.DisplayName == nil && proof.Problem == "" {
+			proof.Problem = fmt.Sprintf("group %s came without its name", g.ID)
+		}
+		e := g.entry()
+		for id := range g.members {
+			e.Members = append(e.Members, id)
+		}
+		slices.Sort(e.Members)
+		out = append(out, e)
+	}
+	proof.Objects = len(out)
+	c.agree(ctx, &proof, len(out))
+	return out, proof
+}
+
+func (c *Client) readContacts(ctx context.Context) ([]*directory.Entry, directory.Proof) {
+	var out []*directory.Entry
+	seen := unique{}
+	w := walk{source: "contacts", first: "/contacts?$select=" + contactFields + "&$count=true&$top=" + pageSize, eventual: true}
+	proof, err := each(ctx, c, w, func(page []wireContact) error {
+		for i := range page {
+			if err := seen.add(page[i].ID); err != nil {
+				return err
+			}
+			out = append(out, page[i].entry())
+		}
+		return nil
+	})
+	if err != nil {
+		proof.Problem = err.Error()
+		return nil, proof
+	}
+	c.agree(ctx, &proof, len(out))
+	return out, proof
+}
+
+// readDomains gives the verified domains; nil when they could not be read.
+func (c *Client) readDomains(ctx context.Context) ([]string, directory.Proof) {
+	proof := directory.Proof{Source: "domains", Count: -1, At: c.now().UTC()}
+	all, err := c.domains(ctx)
+	if err != nil {
+		proof.Problem = err.Error()
+		return nil, proof
+	}
+	proof.Pages, proof.Objects, proof.Complete = 1, len(all), true
+	out := []string{}
+	for _, d := range all {
+		if d.verified {
+			out = append(out, d.name)
+		}
+	}
+	slices.Sort(out)
+	return out, proof
+}
