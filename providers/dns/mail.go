@@ -46,7 +46,12 @@ func (r *Resolver) domainFacts(ctx context.Context, domain string, gateway vendo
 		})
 		f.MXAtGateway = &at
 	}
-	ready, problem, err := r.spf(ctx, domain, gateway)
+	texts, err := r.TXT(ctx, domain)
+	ready, problem := false, ""
+	if err == nil {
+		f.TXT = append([]string{}, texts...)
+		ready, problem, err = r.spf(ctx, domain, texts, gateway)
+	}
 	switch {
 	case err != nil:
 		problems = append(problems, err.Error())
@@ -62,10 +67,10 @@ func (r *Resolver) domainFacts(ctx context.Context, domain string, gateway vendo
 
 // spf reports whether the domain's single SPF record lets the gateway send, in either of the two forms in the field:
 // an include of the vendor's record, or an "a:" of its dispatch host. The problem says what to change.
-func (r *Resolver) spf(ctx context.Context, domain string, gateway vendordata.Data) (ready bool, problem string, err error) {
-	record, problem, err := r.record(ctx, domain)
-	if err != nil || problem != "" {
-		return false, problem, err
+func (r *Resolver) spf(ctx context.Context, domain string, texts []string, gateway vendordata.Data) (ready bool, problem string, err error) {
+	record, problem := onlySPF(domain, texts)
+	if problem != "" {
+		return false, problem, nil
 	}
 	for _, term := range strings.Fields(record)[1:] {
 		mechanism := strings.ToLower(strings.TrimPrefix(term, "+"))
@@ -98,6 +103,12 @@ func (r *Resolver) record(ctx context.Context, domain string) (record, problem s
 	if err != nil {
 		return "", "", err
 	}
+	record, problem = onlySPF(domain, texts)
+	return record, problem, nil
+}
+
+// onlySPF is the one SPF record among a domain's texts, or what is wrong.
+func onlySPF(domain string, texts []string) (record, problem string) {
 	var records []string
 	for _, t := range texts {
 		if f := strings.Fields(t); len(f) > 0 && strings.EqualFold(f[0], "v=spf1") {
@@ -106,11 +117,11 @@ func (r *Resolver) record(ctx context.Context, domain string) (record, problem s
 	}
 	switch len(records) {
 	case 0:
-		return "", fmt.Sprintf("%s has no SPF record", domain), nil
+		return "", fmt.Sprintf("%s has no SPF record", domain)
 	case 1:
-		return records[0], "", nil
+		return records[0], ""
 	}
-	return "", fmt.Sprintf("%s has %d SPF records; two break SPF, keep one", domain, len(records)), nil
+	return "", fmt.Sprintf("%s has %d SPF records; two break SPF, keep one", domain, len(records))
 }
 
 // lookups counts the terms that cost a look-up, following includes and redirects. It stops counting above the limit.
