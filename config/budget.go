@@ -107,12 +107,13 @@ type metered struct{ hclsyntax.Expression }
 
 func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	m := meterIn(ctx)
-	if m != nil && (m.steps > maxSteps || m.bytes > maxBytes) {
-		return cty.DynamicVal, nil // already reported; leave the loop quickly
-	}
-	v, diags := e.Expression.Value(ctx)
 	if m == nil {
-		return v, diags
+		return e.Expression.Value(ctx)
+	}
+	var v cty.Value
+	var diags hcl.Diagnostics
+	if m.steps <= maxSteps && m.bytes <= maxBytes { // else leave the loop quickly
+		v, diags = e.Expression.Value(ctx)
 	}
 	if err := m.charge(v); err != nil {
 		diags = append(diags, &hcl.Diagnostic{

@@ -18,6 +18,9 @@ import (
 
 // improve puts what the HCL library says into the words of this language.
 func improve(d *hcl.Diagnostic) {
+	if at := strings.Index(d.Detail, "panic in function implementation"); at >= 0 {
+		d.Detail = d.Detail[:at] + "the function cannot work with these values."
+	}
 	switch d.Summary {
 	case "Unsupported attribute", "Invalid index":
 		if d.Expression == nil || d.EvalContext == nil || d.Subject == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -322,6 +323,9 @@ func (ev *evaluator) value(sc *scope, expr hcl.Expression, ctx *hcl.EvalContext)
 		return cty.DynamicVal, diags
 	}
 	v, diags := expr.Value(ctx)
+	diags = slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
+		return a.Summary == overBudget && b.Summary == overBudget // once is enough, not once for every turn of a loop
+	})
 	for _, d := range diags {
 		improve(d)
 	}
