@@ -122,7 +122,11 @@ func (d *decider) withoutAccount(u *unit) {
 			d.res.Waits = append(d.res.Waits, Wait{Address: after.Address, Until: k.SettleUntil, Text: "made a moment ago and not visible yet"})
 			return
 		}
-		reasons = append(reasons, Reason{Text: "Weir managed its account, which vanished in Essentials while its entry lives: it is made again."})
+		text := "Weir managed its account, which vanished in Essentials while its entry lives: it is made again."
+		if inDoubt(k) {
+			text = "An earlier attempt to make it got no answer, and Essentials has no account for it."
+		}
+		reasons = append(reasons, Reason{Text: text})
 	} else {
 		reasons = append(reasons, Reason{Rule: addRule(u.entry.Kind), Text: "Essentials has no account for it."})
 	}
@@ -131,10 +135,13 @@ func (d *decider) withoutAccount(u *unit) {
 	w.Created = true
 	w.Owned = after.Aliases
 	w.Cause = d.plainCause()
-	if u.known != nil {
+	if u.known != nil && !inDoubt(u.known) {
 		w.Cause = CauseDrift
 	}
 }
+
+// inDoubt: the record stands for an addition whose outcome nobody saw.
+func inDoubt(k *Known) bool { return k.UID == 0 && k.Hash == "" }
 
 func addRule(k directory.Kind) string {
 	if k.IsGroup() {

@@ -325,6 +325,8 @@ func carryOut(t tester, req Request, res *Result) Request {
 	}
 	for _, l := range res.Links {
 		delete(known, l.From)
+	}
+	for _, l := range res.Links {
 		known[l.Address] = l.Remember(req.Policy.Address)
 	}
 	done := map[string]bool{}

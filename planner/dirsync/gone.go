@@ -147,6 +147,7 @@ func (d *decider) park(u *unit, action Action, reasons []Reason) {
 	w.GoneSince = d.req.Now
 	w.Cause = d.goneCause(u, w.Action)
 	w.Adopt = u.known == nil
+	w.Gone = u.entry == nil
 	if d.p.Engine == EngineEssentials && action == Convert {
 		w.Exempt = "add"
 	}
@@ -158,6 +159,7 @@ func (d *decider) delete(u *unit, since time.Time, reasons []Reason) {
 	w.GoneSince = since
 	w.Cause = d.goneCause(u, w.Action)
 	w.Adopt = u.known == nil
+	w.Gone = u.entry == nil
 	if d.p.Engine == EngineEssentials && u.known != nil && u.known.Converted {
 		w.Exempt = "remove"
 	}

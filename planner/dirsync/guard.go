@@ -122,7 +122,7 @@ func (d *decider) holdRemovals(s *Safeguard) {
 			continue
 		}
 		works = append(works, w)
-		for _, x := range w.counted() {
+		for _, x := range w.Counts {
 			if !used[x] {
 				fresh[x] = true
 			}

@@ -108,8 +108,8 @@ func checkInvariants(t tester, req Request, res *Result) {
 	last := ""
 	for i := range res.Decisions {
 		w := &res.Decisions[i]
-		if w.Address < last {
-			t.Errorf("decisions are not sorted: %s after %s", w.Address, last)
+		if w.Address <= last {
+			t.Errorf("decisions are not sorted, or two have one address: %s after %s", w.Address, last)
 		}
 		last = w.Address
 		removal := w.Action == Delete || w.Action == Disable || len(w.Loses) > 0
@@ -130,6 +130,17 @@ func checkInvariants(t tester, req Request, res *Result) {
 		}
 		if req.Declared[w.Address] || w.Known != "" && req.Declared[w.Known] || w.After != nil && req.Declared[w.After.Address] {
 			t.Errorf("%s %s is declared", w.Action, w.Address)
+		}
+		for _, x := range w.Needs {
+			if giver := res.Find(x); giver == nil || giver.Wave >= w.Wave {
+				t.Errorf("%s %s, wave %d, needs %s: %+v", w.Action, w.Address, w.Wave, x, giver)
+			}
+		}
+		if (w.Wave > 0) != (len(w.Needs) > 0) {
+			t.Errorf("%s %s: wave %d, needs %v", w.Action, w.Address, w.Wave, w.Needs)
+		}
+		if w.Gone && entry[w.ObjectID] != nil {
+			t.Errorf("%s %s: its entry is not gone", w.Action, w.Address)
 		}
 		for _, x := range w.Loses {
 			if exempt[x] || protected[x] && w.Held == "" {

@@ -105,7 +105,8 @@ type Protection struct {
 	// Groups selects the members, nested ones too, of groups named by display name or address.
 	Groups []string
 	// Last are the addresses that the exemption stood for when last applied. A group that is missing, ambiguous or
-	// suddenly much smaller goes on protecting them. Without Last, such a group bars everything destructive.
+	// suddenly much smaller goes on protecting them; without Last, such a group bars everything destructive. A
+	// protection without When and Groups, as state remembers one, protects them too.
 	Last []string
 	// As is AsUnchanged or AsFunctional; "" is AsUnchanged.
 	As            string

@@ -186,8 +186,8 @@ func TestAnyTenant(t *testing.T) {
 			t.Log("\n" + dump(req, res))
 			req = carryOut(t, req, res)
 			// What is held may pass when additions have widened the base of the percentage. What collided, was released
-			// or was deleted out of scope may leave an address or a record to somebody else, who comes one plan later.
-			if res.SkipCounts[string(SkipCollision)]+len(res.Forget) > 0 || slices.ContainsFunc(res.Decisions, func(w Decision) bool { return w.Action == Delete }) {
+			// or was deleted out of scope may leave an address or a record to somebody else, who comes one plan later, as does who waits.
+			if res.SkipCounts[string(SkipCollision)]+len(res.Forget)+len(res.Waits) > 0 || slices.ContainsFunc(res.Decisions, func(w Decision) bool { return w.Action == Delete }) {
 				req = carryOut(t, req, Decide(req))
 			}
 			if len(res.Held) == 0 {

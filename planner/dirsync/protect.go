@@ -53,6 +53,9 @@ func (d *decider) protect(in []Protection) {
 			p.whens = append(p.whens, i)
 		}
 		d.protectGroups(i)
+		if x.When == nil && len(x.Groups) == 0 {
+			p.protectLast(i)
+		}
 	}
 }
 
@@ -87,9 +90,15 @@ func (d *decider) protectGroups(i int) {
 		doubt = true
 	}
 	if doubt {
-		for _, a := range x.Last {
-			a = directory.Fold(a)
-			d.prot.byAddress[a] = append(d.prot.byAddress[a], i)
+		d.prot.protectLast(i)
+	}
+}
+
+func (p *protections) protectLast(i int) {
+	for _, a := range p.list[i].Last {
+		a = directory.Fold(a)
+		if !slices.Contains(p.byAddress[a], i) {
+			p.byAddress[a] = append(p.byAddress[a], i)
 		}
 	}
 }

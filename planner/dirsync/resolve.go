@@ -44,6 +44,7 @@ func (d *decider) resolve() {
 		return cmp.Or(strings.Compare(a.Address, b.Address), strings.Compare(a.ObjectID, b.ObjectID), cmp.Compare(a.UID, b.UID))
 	})
 	d.dropLeftOut()
+	d.takeTurns()
 
 	// claims are addresses that a work takes and does not have yet.
 	claims := map[string]*work{}
@@ -128,6 +129,37 @@ func (d *decider) keepLiving() {
 			meet(x)
 		}
 	}
+}
+
+// takeTurns lets a newcomer wait for the next plan when its primary address is the one that an account is renamed away
+// from now: a plan names accounts by address and cannot have two of one. Until then the renamed account keeps the
+// address as alias, so that it receives at every moment.
+func (d *decider) takeTurns() {
+	leaving := map[string]*work{}
+	for _, w := range d.works {
+		if w.blocked == nil && w.Before != nil && !holds(w.After, w.Before.Address) {
+			leaving[w.Before.Address] = w
+		}
+	}
+	if len(leaving) == 0 {
+		return
+	}
+	d.works = slices.DeleteFunc(d.works, func(w *work) bool {
+		h := leaving[w.Address]
+		if h == nil || w.Action != Add || w.blocked != nil {
+			return false
+		}
+		if h.After == nil {
+			w.block(SkipCollision, "An account with its address is to be deleted; what comes after is the next plan's matter.")
+			return false
+		}
+		after := *h.After
+		after.Aliases = merge(after.Aliases, []string{w.Address})
+		h.After = &after
+		h.Owned = merge(h.Owned, []string{w.Address})
+		d.res.Waits = append(d.res.Waits, Wait{Address: w.Address, Text: "added by the next plan: " + after.Address + ", which has the address until now, is renamed first and keeps it as alias meanwhile"})
+		return true
+	})
 }
 
 func (w *work) block(code SkipCode, format string, args ...any) {
@@ -279,6 +311,7 @@ func (d *decider) dropCycles() {
 		w := ready[len(ready)-1]
 		ready = ready[:len(ready)-1]
 		for _, t := range takers[w] {
+			t.Wave = max(t.Wave, w.Wave+1)
 			if waiting[t]--; waiting[t] == 0 {
 				ready = append(ready, t)
 			}
@@ -349,6 +382,7 @@ func (d *decider) losses(claims map[string]*work) {
 			slices.Sort(w.Loses)
 		}
 		// Conversions count as destructive: the user loses a login, or the organization a seat.
+		w.Counts = w.counted()
 		w.Destructive = w.Action == Delete || w.Action == Disable || w.Action == Convert || len(w.Loses) > 0
 	}
 }

@@ -52,6 +52,12 @@ type Decision struct {
 	Destructive bool
 	// Loses are the addresses, sorted, that stop receiving through it.
 	Loses []string
+	// Counts are the addresses that it puts on the limit of removals, and that Request.Window must hold once it is
+	// done: an account that goes counts once, by its primary address, and not again when Weir had disabled it.
+	Counts []string
+	// Gone: its directory object does not exist, which must still be so directly before the call. Without it a removal
+	// rests on what the entry says.
+	Gone bool
 	// Created: Weir made the account, or makes it now.
 	Created bool
 	// Adopt: the account is not in state yet.
@@ -61,6 +67,8 @@ type Decision struct {
 	Exempt string
 	// Needs are addresses whose decisions must be done first, because they give up an address that this one takes.
 	Needs []string
+	// Wave is 0 without Needs, else one more than the highest wave among them.
+	Wave int
 	// Known is the address of the account's record in state, "" when there is none; Record the one under which state
 	// keeps the account afterwards, "" when it drops it. They differ when the account is renamed.
 	Known, Record string
@@ -90,7 +98,8 @@ type Link struct {
 	Owned   []string
 	Hash    string
 	Reasons []Reason
-	// From is the address of the record that this one replaces; "" when there was none. Created, Converted and Disabled
+	// From is the address of the record that this one replaces; "" when there was none. Drop all From before the first
+	// link is remembered: two accounts may change places. Created, Converted and Disabled
 	// are taken over from it.
 	From                         string
 	Created, Converted, Disabled bool

@@ -256,3 +256,22 @@ func TestConvertedStaysConverted(t *testing.T) {
 		})
 	}
 }
+
+// TestNamesakeTakesTheAddressInTurn: the address receives at every moment while it goes from one person to the next.
+func TestNamesakeTakesTheAddressInTurn(t *testing.T) {
+	f := newFixture()
+	f.person("alice").e.Address = "alicia@c.com"
+	f.entry("alice", directory.User).ObjectID = "o-new"
+	req := f.request()
+	for _, want := range [][]string{
+		{"rename alice -> alicia (directory)", "wait alice"},
+		{"add alice end_user (directory) needs alicia", "update alicia (directory)"},
+		nil,
+	} {
+		res := Decide(req)
+		if got := summary(res); !slices.Equal(got, want) || len(res.StopsReceiving) > 0 {
+			t.Fatalf("got %q, stops receiving %v, want %q", got, res.StopsReceiving, want)
+		}
+		req = carryOut(t, req, res)
+	}
+}

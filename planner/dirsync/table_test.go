@@ -233,6 +233,15 @@ var table = []struct {
 		p := f.person("bob")
 		p.e.Address = "robert@c.com"
 	}, []string{"rename alice -> bob (directory) loses alice needs bob", "rename bob -> robert (directory)"}},
+	{"three rename in a row", func(f *fixture) {
+		f.person("alice").e.Address = "bob@c.com"
+		f.person("bob").e.Address = "carol@c.com"
+		f.person("carol").e.Address = "dora@c.com"
+	}, []string{"rename alice -> bob (directory) loses alice needs bob", "rename bob -> carol (directory) needs carol", "rename carol -> dora (directory)"}},
+	{"renamed, and somebody new has the old address: one after the other", func(f *fixture) {
+		f.person("alice").e.Address = "alicia@c.com"
+		f.entry("alice", directory.User).ObjectID = "o-new"
+	}, []string{"rename alice -> alicia (directory)", "wait alice"}},
 	{"two swap addresses", func(f *fixture) {
 		a, b := f.person("alice"), f.person("bob")
 		a.e.Address, b.e.Address = b.e.Address, a.e.Address
@@ -596,6 +605,15 @@ var table = []struct {
 	}, []string{"skip alice add_off"}},
 	{"account made again by hand under a new id", func(f *fixture) { f.person("alice").a.UID = 7 }, nil},
 
+	{"an addition in doubt that did not happen is no drift", func(f *fixture) {
+		f.entry("alice", directory.User)
+		f.known = append(f.known, &Known{Address: "alice@c.com", Policy: policyAddress, Created: true})
+	}, []string{"add alice end_user (directory)"}},
+	{"an addition in doubt that did happen is taken over", func(f *fixture) {
+		p := f.person("alice")
+		*p.k = Known{Address: "alice@c.com", Policy: policyAddress, Created: true}
+	}, []string{"link alice o-alice"}},
+
 	// Adoption.
 	{"adopted by primary address", func(f *fixture) { p := f.person("alice"); f.forget(p.k) },
 		[]string{"link alice o-alice"}},
@@ -743,6 +761,10 @@ var table = []struct {
 		f.person("alice").e.Enabled = false
 		p := f.exempt(AsUnchanged)
 		p.Groups, p.Last = []string{"vip"}, []string{"alice@c.com"}
+	}, []string{"skip alice exempt"}},
+	{"exempt by what state remembers of a predicate", func(f *fixture) {
+		f.person("alice").e.Enabled = false
+		f.exempt(AsUnchanged).Last = []string{"Alice@c.com"}
 	}, []string{"skip alice exempt"}},
 	{"exempt by missing group, last members unknown: nothing destructive", func(f *fixture) {
 		f.person("alice").e.Enabled = false
