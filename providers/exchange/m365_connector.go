@@ -105,18 +105,26 @@ var (
 
 var inboundProperties = []property{
 	{path: "name", parameter: "Name"}, {path: "enabled", parameter: "Enabled"}, {path: "comment", parameter: "Comment"},
-	{path: "sender_domains", parameter: "SenderDomains", delta: true},
-	{path: "sender_ip_ranges", parameter: "SenderIPAddresses", delta: true},
+	{path: "sender_domains", parameter: "SenderDomains", delta: true, canonical: resource.SMTPPrefixSet},
+	{path: "sender_ip_ranges", parameter: "SenderIPAddresses", delta: true, canonical: connectorNetworks},
 	{path: "restrict_to_ip_ranges", parameter: "RestrictDomainsToIPAddresses"}, {path: "require_tls", parameter: "RequireTls"},
 	{path: "enhanced_filtering.skip_last_ip", parameter: "EFSkipLastIP"},
-	{path: "enhanced_filtering.skip_ip_ranges", parameter: "EFSkipIPs", delta: true},
+	{path: "enhanced_filtering.skip_ip_ranges", parameter: "EFSkipIPs", delta: true, canonical: resource.CIDRSet},
 }
 
 var outboundProperties = []property{
 	{path: "name", parameter: "Name"}, {path: "enabled", parameter: "Enabled"}, {path: "comment", parameter: "Comment"},
-	{path: "recipient_domains", parameter: "RecipientDomains", delta: true},
-	{path: "smart_hosts", parameter: "SmartHosts", delta: true}, {path: "use_mx_record", parameter: "UseMXRecord"},
-	{path: "tls", parameter: "TlsSettings", encode: tlsNames.wire}, {path: "tls_domain", parameter: "TlsDomain"},
+	{path: "recipient_domains", parameter: "RecipientDomains", delta: true, canonical: resource.HostSet},
+	{path: "smart_hosts", parameter: "SmartHosts", delta: true, canonical: resource.HostSet}, {path: "use_mx_record", parameter: "UseMXRecord"},
+	{path: "tls", parameter: "TlsSettings", encode: tlsNames.wire}, {path: "tls_domain", parameter: "TlsDomain", encode: hostName},
+}
+
+// hostName is a host name as it is sent: null when empty.
+func hostName(v cty.Value) (any, error) {
+	if v = resource.Host.Apply(v); v.IsNull() {
+		return nil, nil
+	}
+	return v.AsString(), nil
 }
 
 func inboundLive(r row) (resource.Live, error) {
@@ -297,7 +305,6 @@ func createConnector(ctx context.Context, conn *resource.Conn, change *resource.
 	if err != nil {
 		return resource.Live{}, &resource.Error{Op: op, Subject: name, Kind: resource.ErrInvalid, Err: err}
 	}
-	spellOut(parameters)
 	parameters["ConnectorType"] = "Partner"
 	if direction == inbound && parameters["RequireTls"] == nil {
 		// What leaving it out means differs between editions of the reference.
@@ -352,13 +359,6 @@ func doubt(q *call, detail string, err error) error {
 	return &resource.Error{Op: q.op, Subject: q.subject, Kind: resource.ErrAmbiguous, Detail: detail, Err: err, Hint: "Plan again"}
 }
 
-// spellOut brings the addresses of an inbound connector to the masks that it takes.
-func spellOut(parameters map[string]any) {
-	if ranges, ok := parameters["SenderIPAddresses"].([]string); ok {
-		parameters["SenderIPAddresses"] = expand(ranges)
-	}
-}
-
 func updateConnector(ctx context.Context, conn *resource.Conn, change *resource.Change) (resource.Live, error) {
 	c, err := resource.Client[*Client](conn)
 	if err != nil {
@@ -377,7 +377,6 @@ func updateConnector(ctx context.Context, conn *resource.Conn, change *resource.
 		return resource.Live{}, &resource.Error{Op: q.op, Subject: q.subject, Kind: resource.ErrInvalid, Err: err}
 	}
 	if len(q.parameters) > 0 {
-		spellOut(q.parameters)
 		if direction == inbound {
 			withTLS(q.parameters, change)
 		} else {
@@ -420,7 +419,7 @@ func withTLS(parameters map[string]any, change *resource.Change) {
 func withRoute(parameters map[string]any, change *resource.Change) {
 	if mx, ok := parameters["UseMXRecord"].(bool); ok && !mx && parameters["SmartHosts"] == nil {
 		for _, v := range []cty.Value{change.Planned, change.Prior} {
-			if hosts := words(resource.Get(v, "smart_hosts")); len(hosts) > 0 {
+			if hosts := words(resource.HostSet.Apply(resource.Get(v, "smart_hosts"))); len(hosts) > 0 {
 				parameters["SmartHosts"] = hosts
 				break
 			}

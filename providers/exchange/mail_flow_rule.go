@@ -94,16 +94,16 @@ func ruleType() *resource.Type {
 var ruleProperties = []property{
 	{path: "name", parameter: "Name"}, {path: "mode", parameter: "Mode", encode: modeNames.wire},
 	{path: "priority", parameter: "Priority"}, {path: "comments", parameter: "Comments"},
-	{path: "sender_ip_ranges", parameter: "SenderIpRanges"}, {path: "from_scope", parameter: "FromScope", encode: scopeNames.wire},
-	{path: "sender_domains", parameter: "SenderDomainIs"}, {path: "recipient_domains", parameter: "RecipientDomainIs"},
+	{path: "sender_ip_ranges", parameter: "SenderIpRanges", canonical: resource.CIDRSet}, {path: "from_scope", parameter: "FromScope", encode: scopeNames.wire},
+	{path: "sender_domains", parameter: "SenderDomainIs", canonical: resource.HostSet}, {path: "recipient_domains", parameter: "RecipientDomainIs", canonical: resource.HostSet},
 	{path: "set_scl", parameter: "SetSCL"},
 	{path: "set_header.name", parameter: "SetHeaderName"}, {path: "set_header.value", parameter: "SetHeaderValue"},
 	{path: "reject.reason", parameter: "RejectMessageReasonText"}, {path: "reject.code", parameter: "RejectMessageEnhancedStatusCode"},
 	{path: "stop_processing", parameter: "StopRuleProcessing"},
-	{path: "except.sender_ip_ranges", parameter: "ExceptIfSenderIpRanges"},
+	{path: "except.sender_ip_ranges", parameter: "ExceptIfSenderIpRanges", canonical: resource.CIDRSet},
 	{path: "except.from_scope", parameter: "ExceptIfFromScope", encode: scopeNames.wire},
-	{path: "except.sender_domains", parameter: "ExceptIfSenderDomainIs"},
-	{path: "except.recipient_domains", parameter: "ExceptIfRecipientDomainIs"},
+	{path: "except.sender_domains", parameter: "ExceptIfSenderDomainIs", canonical: resource.HostSet},
+	{path: "except.recipient_domains", parameter: "ExceptIfRecipientDomainIs", canonical: resource.HostSet},
 }
 
 // together are the parameters that make sense only side by side.

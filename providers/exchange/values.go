@@ -32,9 +32,6 @@ var comment = &resource.Normalizer{Name: "comment", Source: "seen in clients: nu
 		return cty.StringVal(s)
 	}}
 
-// optionalText compares a text of which the service does not tell empty from absent.
-var optionalText = resource.EmptyIsNull
-
 func plain(v cty.Value) cty.Value {
 	if v == cty.NilVal {
 		return cty.NullVal(cty.DynamicPseudoType)
@@ -110,11 +107,6 @@ func textValue(s string) cty.Value {
 		return cty.NullVal(cty.String)
 	}
 	return cty.StringVal(s)
-}
-
-// sameWords compares two lists as sets without regard to case.
-func sameWords(a, b []string) bool {
-	return resource.FoldedSet.Apply(setValue(a)).RawEquals(resource.FoldedSet.Apply(setValue(b)))
 }
 
 // names pairs the words of the configuration with those on the wire.
@@ -197,6 +189,9 @@ type property struct {
 	// delta clears a list by removing what was read: whether an empty array does is contradictory in clients. Without it
 	// an empty value is sent as null.
 	delta bool
+	// canonical is the form in which a list is sent; nil sends it as written. Whether the service stores another form,
+	// changes it or refuses it is unknown.
+	canonical *resource.Normalizer
 }
 
 func (p *property) value(v, prior cty.Value) (value any, send bool, err error) {
@@ -215,7 +210,7 @@ func (p *property) value(v, prior cty.Value) (value any, send bool, err error) {
 		n, _ := v.AsBigFloat().Int64()
 		return n, true, nil
 	}
-	all := words(v)
+	all := words(p.canonical.Apply(v))
 	if len(all) > 0 {
 		return all, true, nil
 	}
