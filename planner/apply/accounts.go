@@ -68,6 +68,7 @@ func (r *run) accountPhase(ctx context.Context) error {
 			return err
 		}
 	}
+	slices.SortStableFunc(waves[true], func(a, b *dirsync.Decision) int { return a.Wave - b.Wave })
 	for _, d := range waves[true] {
 		if failed := r.neededFailed(d); failed != "" {
 			r.skip(r.accountAddress(d), fmt.Sprintf("%s still holds an address that it needs", failed))
@@ -153,15 +154,19 @@ func (r *run) bookkeeping(ctx context.Context, result *dirsync.Result) error {
 			Op: r.Operation(), Address: policy, Mail: a.Address, Type: "account", Action: action, Result: state.Done, Account: a, Time: r.Now(),
 		})
 	}
+	forget := func(address string) {
+		outcomes = append(outcomes, state.Outcome{
+			Op: r.Operation(), Address: policy, Mail: address, Type: "account", Action: "forget", Result: state.Done, Deleted: true, Time: r.Now(),
+		})
+	}
 	for _, l := range result.Links {
-		a := &state.Account{
-			Address: l.Address, UID: l.UID, ObjectID: l.ObjectID, Policy: policy, Hash: l.Hash, Ownership: state.Adopted, Aliases: l.Owned,
-			Kind: string(l.Kind), Converted: l.Converted, Disabled: l.Disabled,
+		// Two accounts may have changed places: every old record goes before the first new one comes.
+		if l.From != "" && l.From != l.Address {
+			forget(l.From)
 		}
-		if l.Created {
-			a.Ownership = state.Created
-		}
-		put("adopt", a)
+	}
+	for _, l := range result.Links {
+		put("adopt", remembered(l.Remember(policy), nil))
 	}
 	for _, c := range result.Clocks {
 		if old := r.State.Accounts.Get(c.Address); old != nil {
@@ -171,9 +176,13 @@ func (r *run) bookkeeping(ctx context.Context, result *dirsync.Result) error {
 		}
 	}
 	for _, address := range result.Forget {
-		outcomes = append(outcomes, state.Outcome{
-			Op: r.Operation(), Address: policy, Mail: address, Type: "account", Action: "forget", Result: state.Done, Deleted: true, Time: r.Now(),
-		})
+		forget(address)
+	}
+	if len(outcomes) > 0 || len(result.Decisions) > 0 {
+		// Records are brought up to date only along with something else: an apply with nothing to do writes nothing.
+		for _, k := range result.Learned {
+			put("learn", remembered(k, r.State.Accounts.Get(k.Address)))
+		}
 	}
 	if len(outcomes) == 0 {
 		return nil
@@ -218,7 +227,7 @@ func (r *run) add(ctx context.Context, batch []*dirsync.Decision) error {
 		if errors.Is(result.Err, resource.ErrAmbiguous) {
 			result = r.settleAdd(ctx, d, result)
 		}
-		o := state.Outcome{Op: intents[i].Op, Address: r.Part.AccountPolicy, Mail: d.Address, Type: "account", Action: string(d.Action), Time: r.Now()}
+		o := state.Outcome{Op: intents[i].Op, Address: r.Part.AccountPolicy, Mail: intents[i].Mail, Type: "account", Action: string(d.Action), Time: r.Now()}
 		switch {
 		case result.Err == nil:
 			o.Result, o.Account = state.Done, r.accountState(d, result.Account)
@@ -292,7 +301,7 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 		}
 	}
 	intent := r.accountIntent(d)
-	outcome := state.Outcome{Op: intent.Op, Address: r.Part.AccountPolicy, Mail: d.Address, Type: "account", Action: string(d.Action), Result: state.Done}
+	outcome := state.Outcome{Op: intent.Op, Address: r.Part.AccountPolicy, Mail: intent.Mail, Type: "account", Action: string(d.Action), Result: state.Done}
 	if d.Action == dirsync.Delete || d.Action == dirsync.Add || d.Action == dirsync.Rename {
 		if err := r.intend(ctx, intent); err != nil {
 			return err
@@ -346,9 +355,7 @@ func (r *run) confirm(ctx context.Context, d *dirsync.Decision) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("the directory entry could not be read again: %w", err)
-	case present && d.After == nil && d.Kind == "":
-		return errors.New("its directory entry is back; it is left alone, plan again")
-	case present && !d.GoneSince.IsZero():
+	case present && d.Gone:
 		return errors.New("its directory entry is back; it is left alone, plan again")
 	case present && d.Action == dirsync.Disable && entry != nil && entry.Enabled && d.GoneSince.IsZero() && !entry.Kind.IsGroup() && entry.Kind == directory.User:
 		return errors.New("its sign-in is enabled again; it is left alone, plan again")
@@ -358,47 +365,54 @@ func (r *run) confirm(ctx context.Context, d *dirsync.Decision) error {
 
 func (r *run) accountIntent(d *dirsync.Decision) state.Intent {
 	return state.Intent{
-		Op: r.Operation(), Address: r.Part.AccountPolicy, Mail: d.Address, Type: "account", Action: string(d.Action), NaturalKey: d.Address,
+		Op: r.Operation(), Address: r.Part.AccountPolicy, Mail: recordOf(d), Type: "account", Action: string(d.Action), NaturalKey: d.Address,
 		Digest: planner.DecisionItem(d).Digest, Time: r.Now(),
 	}
 }
 
-// accountState is what state keeps of an account after a decision about it.
+// accountState is what state keeps of an account after a decision about it; nil when it keeps nothing.
 func (r *run) accountState(d *dirsync.Decision, made *directory.Account) *state.Account {
-	a := &state.Account{
-		Address: d.After.Address, UID: d.UID, ObjectID: d.ObjectID, Policy: r.Part.AccountPolicy, Hash: dirsync.Hash(d.After),
-		Ownership: state.Adopted, Type: string(d.After.Type), Active: d.After.Active, Aliases: d.Owned, Kind: string(d.Kind), GoneSince: d.GoneSince,
+	r.mu.Lock()
+	old := r.State.Accounts.Get(d.Known)
+	r.mu.Unlock()
+	var prev *dirsync.Known
+	if old != nil {
+		prev = &dirsync.Known{Address: old.Address, Converted: old.Converted, Disabled: old.Disabled}
 	}
-	if d.Created {
+	uid := 0
+	if made != nil {
+		uid = made.UID
+	}
+	k, keep := d.Remember(prev, r.Part.AccountPolicy, uid)
+	if !keep {
+		return nil
+	}
+	a := remembered(k, nil)
+	a.Type, a.Active = string(d.After.Type), d.After.Active
+	return a
+}
+
+// remembered is a record as state keeps it; what dirsync does not carry is taken from old.
+func remembered(k dirsync.Known, old *state.Account) *state.Account {
+	a := &state.Account{}
+	if old != nil {
+		*a = *old
+	}
+	a.Address, a.UID, a.ObjectID, a.Policy, a.Hash, a.Aliases = k.Address, k.UID, k.ObjectID, k.Policy, k.Hash, k.Aliases
+	a.Kind, a.Converted, a.Disabled, a.GoneSince, a.SettleUntil = string(k.Kind), k.Converted, k.Disabled, k.GoneSince, k.SettleUntil
+	a.Ownership = state.Adopted
+	if k.Created {
 		a.Ownership = state.Created
 	}
-	if made != nil && made.UID != 0 {
-		a.UID = made.UID
-	}
-	r.mu.Lock()
-	old := r.State.Accounts.Get(d.Address)
-	r.mu.Unlock()
-	if old != nil {
-		a.Converted, a.Disabled = old.Converted, old.Disabled
-		if a.Kind == "" {
-			a.Kind = old.Kind
-		}
-	}
-	if d.Before != nil {
-		switch {
-		case d.After.Type == directory.FunctionalAccount && d.Before.Type != directory.FunctionalAccount:
-			a.Converted = true
-		case d.After.Type != directory.FunctionalAccount:
-			a.Converted = false
-		}
-		switch {
-		case !d.After.Active && d.Before.Active:
-			a.Disabled = true
-		case d.After.Active:
-			a.Disabled = false
-		}
-	}
 	return a
+}
+
+// recordOf is the address under which state has the account of a decision, or is about to have it.
+func recordOf(d *dirsync.Decision) string {
+	if d.Known != "" {
+		return d.Known
+	}
+	return d.Address
 }
 
 func (r *run) removals(d *dirsync.Decision, op string) []state.Removal {
@@ -410,7 +424,7 @@ func (r *run) removals(d *dirsync.Decision, op string) []state.Removal {
 		kind = state.RemovalDisable
 	}
 	var out []state.Removal
-	for _, mail := range d.Loses {
+	for _, mail := range d.Counts {
 		out = append(out, state.Removal{Mail: mail, Kind: kind, Op: op, Time: r.Now()})
 	}
 	return out
