@@ -272,17 +272,11 @@ func (p *Part) releaseAccounts(req *Request) {
 	}
 }
 
-// takeDownAccounts plans the accounts of a destroy: those that Weir made are deleted, those it found stay. When the
-// organization itself goes, its accounts go with it.
+// takeDownAccounts plans the accounts of a destroy: those that Weir made are deleted, those it found stay. They are
+// deleted one by one even when the organization goes too, since no domain can go while an address is in it.
 func (p *Part) takeDownAccounts(req *Request) {
 	if req.Prior == nil || req.Prior.Accounts.Len() == 0 {
 		return
-	}
-	for _, c := range p.Changes {
-		if c.Type == "tenant" && c.Action == Delete {
-			p.Notes = append(p.Notes, fmt.Sprintf("%d accounts go with the organization", req.Prior.Accounts.Len()))
-			return
-		}
 	}
 	if req.Observed.Accounts == nil || !req.Observed.Accounts.Proof.Complete {
 		p.Problems = append(p.Problems, "the accounts could not be read completely, so none is deleted")

@@ -186,8 +186,7 @@ func (o *Objects) compare(c *Change, inst *config.Instance, want cty.Value, prio
 			p.Cause = Drift
 		}
 		if a.Fixed && have != cty.NilVal {
-			return false, o.diagnostic(inst, "Identity cannot change", &resource.Error{Op: path, Attribute: path,
-				Detail: fmt.Sprintf("the object has %s and the block says %s; it can be neither changed nor replaced. Restore the old value, or release the object and declare a new one", Text(p.Before), Text(p.After))})
+			return false, o.fixed(inst, path, p.Before, p.After)
 		}
 		if settling(a, prior, path, p.Before, o.req.Now) {
 			o.req.waits = append(o.req.waits, Wait{Address: c.Address, Text: fmt.Sprintf("%s was written and is not visible yet; the vendor has until %s to show it", path, prior.SettleUntil.Format(time.RFC3339))})
@@ -214,12 +213,22 @@ func (o *Objects) compare(c *Change, inst *config.Instance, want cty.Value, prio
 			if !w.IsWhollyKnown() || sameBy(a, after, before) {
 				return
 			}
+			if a.Fixed {
+				fixed = o.fixed(inst, path, before, after)
+				return
+			}
 			c.Paths = append(c.Paths, PathChange{Path: path, Label: a.Label, Before: before, After: after, Local: true,
 				Cause: Configuration, Sensitive: under(path, c.Sensitive)})
 		}
 	})
 	sort.Slice(c.Paths, func(i, j int) bool { return c.Paths[i].Path < c.Paths[j].Path })
-	return replace, nil
+	return replace, fixed
+}
+
+// fixed refuses a block that tries to change an identity.
+func (o *Objects) fixed(inst *config.Instance, path string, before, after cty.Value) *hcl.Diagnostic {
+	return o.diagnostic(inst, "Identity cannot change", &resource.Error{Op: path, Attribute: path,
+		Detail: fmt.Sprintf("the object has %s and the block says %s; it can be neither changed nor replaced. Restore the old value, or release the object and declare a new one", Text(before), Text(after))})
 }
 
 // version compares a write-only attribute's planned version with the remembered one. A reference whose value cannot

@@ -172,7 +172,7 @@ func (p *Pool) Connect(s Settings) (*Tenant, error) {
 func (p *Pool) microsoft(t *Tenant, s Settings) error {
 	e := p.options.Endpoints
 	o := identity.Options{
-		Kind: s.Microsoft.Credential, TenantID: s.Tenant.EntraTenantID, ClientID: s.Microsoft.ClientID,
+		Kind: orElse(s.Microsoft.Credential, identity.Secret), TenantID: s.Tenant.EntraTenantID, ClientID: s.Microsoft.ClientID,
 		CertificatePath: s.Microsoft.CertificatePath, Authority: e.Login, Simulated: e.Login != "",
 	}
 	if s.Microsoft.ClientSecret != nil {

@@ -176,8 +176,10 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 			return r.finish(), err
 		}
 	}
-	if err := r.applyAccounts(ctx); err != nil {
-		return r.finish(), err
+	if !req.Plan.Destroy {
+		if err := r.applyAccounts(ctx); err != nil {
+			return r.finish(), err
+		}
 	}
 	if err := r.takeDown(ctx); err != nil {
 		return r.finish(), err

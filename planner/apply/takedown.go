@@ -13,11 +13,17 @@ import (
 	"github.com/weir-project/weir/state"
 )
 
-// takeDown deletes and releases what no block claims any more, in the plan's order: dependants first.
+// takeDown deletes and releases what no block claims any more, in the plan's order: dependants first. When everything
+// goes, accounts go after what routes mail through the gateway and before what they live in.
 func (r *run) takeDown(ctx context.Context) error {
 	for _, c := range r.Part.Changes {
 		if c.Action != planner.Delete && c.Action != planner.Release {
 			continue
+		}
+		if t := r.Plan.Registry.Type(c.Type); r.Plan.Destroy && t != nil && t.Provider == "essentials" {
+			if err := r.applyAccounts(ctx); err != nil {
+				return err
+			}
 		}
 		if !r.agreed(c) {
 			continue
@@ -43,7 +49,7 @@ func (r *run) takeDown(ctx context.Context) error {
 		}
 		r.applied(c.Address, c.Action.Word(), began)
 	}
-	return nil
+	return r.applyAccounts(ctx)
 }
 
 func (r *run) takeDownOne(ctx context.Context, c *planner.Change) error {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -202,6 +201,7 @@ func (w *workspace) connect(u *unit) (*providers.Tenant, error) {
 		s.Tenant.Stack = s.Essentials.Stack
 		u.identity.Stack = s.Essentials.Stack
 	}
+	s.Tenant.VendorData, u.identity.VendorData = w.frame.Settings.VendorData, w.frame.Settings.VendorData
 	return w.pool.Connect(s)
 }
 
@@ -327,6 +327,12 @@ func (w *workspace) takeDownUnclaimed(ctx context.Context, u *unit, o planOption
 		return part, nil, nil
 	}
 	o.destroy = true
+	for _, obj := range prior.Objects {
+		if obj.Type == "tenant" && obj.Values != cty.NilVal {
+			// Only a tenant that names its partner may be deleted; the head does not repeat what its object says.
+			u.identity.Parent, u.identity.Name = argument(obj.Values, "parent"), argument(obj.Values, "name")
+		}
+	}
 	req, err := w.request(ctx, u, o, prior)
 	if err != nil {
 		return nil, nil, err
@@ -358,8 +364,4 @@ func (w *workspace) meta(u *unit) state.TenantMeta {
 		m = *u.unclaimed
 	}
 	return m
-}
-
-func elapsed(since time.Time, now time.Time) time.Duration {
-	return now.Sub(since).Round(time.Millisecond)
 }
