@@ -177,7 +177,7 @@ func (d *decider) switches(k directory.Kind) Switches {
 // compare brings the account of a living entry to what the policy wants.
 func (d *decider) compare(u *unit) {
 	v, e, a, k := u.verdict, u.entry, u.account, u.known
-	if v.want != wantUnknown && !(v.want == wantOut && d.p.OutOfScope == AsRemove) {
+	if v.want != wantUnknown && (v.want != wantOut || d.p.OutOfScope != AsRemove) {
 		d.stopClock(k)
 	}
 	switch {

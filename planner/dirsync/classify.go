@@ -162,10 +162,10 @@ func (d *decider) chain(e *directory.Entry, v verdict) []Reason {
 		out = add("R35", "Its primary domain %s is registered for management: no mail flows for it.", domain)
 	}
 	if d.p.Include != nil {
-		switch {
-		case v.code == SkipPredicate:
+		switch v.code {
+		case SkipPredicate:
 			return add("", "include (%s) cannot be evaluated for it: %v.", d.p.Include.Text(), v.err)
-		case v.code == SkipNotIncluded:
+		case SkipNotIncluded:
 			return add("", "include (%s) is false for it.", d.p.Include.Text())
 		}
 		out = add("", "include (%s) is true for it.", d.p.Include.Text())

@@ -116,7 +116,8 @@ func checkInvariants(t tester, req Request, res *Result) {
 		if removal && !w.Destructive {
 			t.Errorf("%s %s removes and is not destructive", w.Action, w.Address)
 		}
-		if removal && w.Known == "" && !(w.Adopt && (entry[w.ObjectID] != nil || req.Policy.Strays == AsAdopt)) {
+		adopted := w.Adopt && (entry[w.ObjectID] != nil || req.Policy.Strays == AsAdopt)
+		if removal && w.Known == "" && !adopted {
 			t.Errorf("%s %s removes what is not owned", w.Action, w.Address)
 		}
 		if w.Known != "" && !known[w.Known] {
