@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,7 +23,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"weir": main})
+	// "weir" itself is a command of the scripts; this is the program as a process, for scripts that kill it.
+	testscript.Main(m, map[string]func(){"weir-process": main})
 }
 
 // TestScripts runs testdata/script/*.txtar through the program's real entry point, against simulators on loopback TLS.
@@ -36,7 +38,15 @@ func TestMain(m *testing.M) {
 //	dump FILE              write the comparable world to FILE
 //	nochange / changes N   the number of changing calls since the last look is 0 / N ("+" for at least one)
 //	example NAME           copy examples/NAME into the working folder
+//
+// and those of commands.
 func TestScripts(t *testing.T) {
+	all := map[string]func(*testscript.TestScript, bool, []string){
+		"weir": cmdWeir, "sim": cmdSim, "portal": cmdPortal, "fault": cmdFault, "clock": cmdClock, "dump": cmdDump,
+		"changes": cmdChanges, "nochange": func(ts *testscript.TestScript, neg bool, _ []string) { cmdChanges(ts, neg, []string{"0"}) },
+		"example": cmdExample,
+	}
+	maps.Copy(all, commands)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -47,11 +57,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("WEIR_STATE_TTL", "10s")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"weir": cmdWeir, "sim": cmdSim, "portal": cmdPortal, "fault": cmdFault, "clock": cmdClock, "dump": cmdDump,
-			"changes": cmdChanges, "nochange": func(ts *testscript.TestScript, neg bool, _ []string) { cmdChanges(ts, neg, []string{"0"}) },
-			"example": cmdExample,
-		},
+		Cmds: all,
 	})
 }
 
@@ -60,10 +66,19 @@ type scriptKey struct{}
 // script is what one script has running.
 type script struct {
 	server *sim.Server
-	seen   int // changing calls already looked at
+	seen   int          // changing calls already looked at
+	letgo  func() error // gives back the tenant that another run holds; nil when none does
 }
 
 func (s *script) close() {
+	if s.letgo != nil {
+		_ = s.letgo()
+	}
+	s.stop()
+}
+
+// stop ends the simulator.
+func (s *script) stop() {
 	if s.server != nil {
 		_ = s.server.Close()
 	}
@@ -143,7 +158,7 @@ func cmdSim(ts *testscript.TestScript, _ bool, args []string) {
 	server, err := sim.Start(sim.Options{World: w})
 	ts.Check(err)
 	s := scriptOf(ts)
-	s.close()
+	s.stop()
 	s.server, s.seen = server, 0
 	for _, kv := range server.Env() {
 		name, value, _ := strings.Cut(kv, "=")

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/weir-project/weir/state"
+	"github.com/weir-project/weir/state/store"
+)
+
+// commands are the script commands that need no simulator:
+//
+//	tree FROM TO           copy a folder, state and all
+//	grow FILE KIND N       write a configuration with N of a hostile shape: parentheses, brackets, operators, bytes, locals
+//	cut FILE N             keep only the first N bytes
+//	nostate                no state was ever written below the working folder
+//	hold KEY / letgo       another run takes a tenant of the local state, and gives it back
+//	jsonlines FILE         every line is one JSON object
+var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
+}
+
+func need(ts *testscript.TestScript, args []string, n int, usage string) {
+	if len(args) != n {
+		ts.Fatalf("usage: %s", usage)
+	}
+}
+
+func cmdTree(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 2, "tree FROM TO")
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
+}
+
+func cmdGrow(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 3, "grow FILE KIND N")
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	var text string
+	switch args[1] {
+	case "parentheses":
+		text = "locals {\n  deep = " + strings.Repeat("(", n) + "1" + strings.Repeat(")", n) + "\n}\n"
+	case "brackets":
+		text = "locals {\n  deep = " + strings.Repeat("[", n) + strings.Repeat("]", n) + "\n}\n"
+	case "operators":
+		text = "locals {\n  long = 1" + strings.Repeat("+1", n) + "\n}\n"
+	case "bytes":
+		text = "# " + strings.Repeat("x", n) + "\n"
+	case "locals":
+		// Each local holds the one before twice: 2^n bytes.
+		var b strings.Builder
+		b.WriteString("locals {\n  d0 = \"0123456789\"\n")
+		for i := 1; i <= n; i++ {
+			fmt.Fprintf(&b, "  d%d = \"${local.d%d}${local.d%d}\"\n", i, i-1, i-1)
+		}
+		fmt.Fprintf(&b, "}\n\noutput \"doubled\" {\n  value = length(local.d%d)\n}\n", n)
+		text = b.String()
+	default:
+		ts.Fatalf("no shape %q", args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+func cmdCut(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 2, "cut FILE N")
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+func cmdNoState(ts *testscript.TestScript, neg bool, _ []string) {
+	var found []string
+	ts.Check(filepath.WalkDir(ts.MkAbs("."), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.Contains(path, string(filepath.Separator)+".weir"+string(filepath.Separator)) && d.Name() != ".gitignore" {
+			found = append(found, path)
+		}
+		return err
+	}))
+	if neg == (len(found) == 0) {
+		ts.Fatalf("files of state: %v", found)
+	}
+}
+
+func cmdHold(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 1, "hold KEY")
+	ctx := context.Background()
+	bucket, err := store.OpenBucket(ctx, "file://"+filepath.ToSlash(ts.MkAbs(".weir/state")), store.Options{})
+	ts.Check(err)
+	tenant, err := bucket.Tenant(args[0])
+	ts.Check(err)
+	head, err := tenant.Head(ctx)
+	ts.Check(err)
+	lease, err := tenant.Acquire(ctx, store.Holder{Run: "run-other", Who: "robin", Host: "elsewhere", Operation: "apply"},
+		store.AcquireOptions{TTL: ttlOf(ts), Realm: head.Realm, Tenant: state.TenantMeta{Key: args[0], Configuration: head.Tenant.Configuration}})
+	ts.Check(err)
+	s := scriptOf(ts)
+	s.letgo = func() error {
+		s.letgo = nil
+		if err := lease.Release(ctx); err != nil {
+			return err
+		}
+		return bucket.Close()
+	}
+}
+
+// ttlOf is how long a silent holder keeps a tenant in this script.
+func ttlOf(ts *testscript.TestScript) time.Duration {
+	ttl, err := time.ParseDuration(ts.Getenv("WEIR_STATE_TTL"))
+	ts.Check(err)
+	return ttl
+}
+
+func cmdLetGo(ts *testscript.TestScript, _ bool, _ []string) {
+	s := scriptOf(ts)
+	if s.letgo == nil {
+		ts.Fatalf("nothing is held")
+	}
+	ts.Check(s.letgo())
+}
+
+func cmdJSONLines(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, args, 1, "jsonlines FILE")
+	data, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	lines := bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
+	ok := len(data) > 0
+	for _, line := range lines {
+		var object map[string]any
+		if json.Unmarshal(line, &object) != nil {
+			ok = false
+			if !neg {
+				ts.Logf("not a JSON object: %s", line)
+			}
+		}
+	}
+	if ok == neg {
+		ts.Fatalf("%s: %d lines, JSON objects %t", args[0], len(lines), ok)
+	}
+}
