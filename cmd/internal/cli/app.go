@@ -96,6 +96,9 @@ func (a *App) command() *cobra.Command {
 			if f := a.global.logFormat; f != "text" && f != "json" {
 				return fmt.Errorf("--log-format is text or json, not %q", f)
 			}
+			if info, err := os.Stat(a.dir()); a.global.dir != "" && (err != nil || !info.IsDir()) {
+				return fmt.Errorf("--chdir %s: there is no such folder", a.global.dir)
+			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
