@@ -27,7 +27,8 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"status":  statusText,
 	"changed": accountCounts,
 	"plural":  plural,
-	"seats":   func(t *tenantView) string { return seatsCell(t) },
+	"seats":   seatsCell,
+	"because": func(g group) string { return g.becauseWord() },
 	"reason":  reasonText,
 	"add":     func(a, b int) int { return a + b },
 	"stops": func(v *view) int {

@@ -448,7 +448,7 @@ func (m *markdown) group(g *group) {
 	}
 	m.f("**%s: %d%s**", g.Title, len(g.Accounts), held)
 	if len(g.Because) > 0 {
-		m.f(" because: %s", m.text(strings.Join(g.Because, "; ")))
+		m.f(" %s: %s", g.becauseWord(), m.text(strings.Join(g.Because, "; ")))
 	}
 	m.f("\n\n| | account | attribute | now | planned | because |\n|---|---|---|---|---|---|\n")
 	// With shortened addresses many lines are equal; they are counted.

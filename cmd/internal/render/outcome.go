@@ -85,7 +85,7 @@ func appliedWords(applied map[string]int) string {
 	var parts []string
 	for _, action := range append(order, slices.Sorted(maps.Keys(applied))...) {
 		if n := applied[action]; n > 0 && !done[action] {
-			parts = append(parts, fmt.Sprintf("%d %s", n, verb(action)[2]))
+			parts = append(parts, fmt.Sprintf("%d %s", n, SafeText(verb(action)[2])))
 		}
 		done[action] = true
 	}
@@ -191,11 +191,11 @@ func (p *printer) details(o *Outcome) {
 		{"Held by a guard", yellow, r.Held},
 		{"Not reviewed, left alone", yellow, r.NotReviewed},
 	}
-	any := o.Error != ""
+	said := o.Error != ""
 	for _, s := range sections {
-		any = any || len(s.items) > 0
+		said = said || len(s.items) > 0
 	}
-	if !any {
+	if !said {
 		return
 	}
 	p.heading(headline(o.Tenant))

@@ -12,6 +12,7 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/state"
 )
 
@@ -40,10 +41,11 @@ func State(w io.Writer, s *state.State, o Options) error {
 			line += p.style(dim, "  "+SafeText(obj.ID))
 		}
 		p.line(line, p.style(dim, "  ("+string(obj.Ownership)+")"))
-		p.rows("      ", leafRows(obj.Values, obj.Sensitive))
+		rows := leafRows(obj.Values, obj.Sensitive)
 		for _, name := range slices.Sorted(maps.Keys(obj.Versions)) {
-			p.line("      ", SafeText(name), "  ", "(secret, written)")
+			rows = append(rows, row{Path: name, New: "(secret, written)"})
 		}
+		p.rows("      ", rows)
 		p.blank()
 	}
 	if s.Accounts.Len() > 0 {
@@ -73,7 +75,7 @@ func State(w io.Writer, s *state.State, o Options) error {
 }
 
 func accountNote(a *state.Account) string {
-	note := a.Type
+	note := accountType(directory.AccountType(a.Type))
 	if note == "" {
 		note = "account"
 	}

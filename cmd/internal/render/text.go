@@ -299,10 +299,8 @@ func (p *printer) group(g *group) {
 		title += fmt.Sprintf(", %d of them held", g.Held)
 	}
 	p.line("    ", p.style(bold, title))
-	if g.Mixed {
-		p.prose(dim, "      because, where nothing else is said: ", strings.Join(g.Because, "; "))
-	} else {
-		p.reasons("      ", g.Because)
+	if len(g.Because) > 0 {
+		p.prose(dim, "      "+g.becauseWord()+": ", strings.Join(g.Because, "; "))
 	}
 	shown := g.Accounts[:min(len(g.Accounts), maxAccounts)]
 	if len(g.Accounts) == maxAccounts+1 {
@@ -456,10 +454,10 @@ func (p *printer) total(v *view) {
 	}
 	p.prose(bold, "", text)
 	if v.Errored > 0 {
-		p.line(p.style(red, plural(v.Errored, "tenant", "tenants")+" could not be planned; the others are not affected."))
+		p.prose(red, "", plural(v.Errored, "tenant", "tenants")+" could not be planned; the others are not affected.")
 	}
 	if v.Unreadable > 0 {
-		p.line(p.style(red, "In "+plural(v.Unreadable, "tenant", "tenants")+" something could not be read; nothing destructive is planned from it."))
+		p.prose(red, "", "In "+plural(v.Unreadable, "tenant", "tenants")+" something could not be read; nothing destructive is planned from it.")
 	}
 	if p.o.Asking {
 		return

@@ -79,6 +79,14 @@ type group struct {
 	Accounts []accountItem
 }
 
+// becauseWord introduces the group's reasons.
+func (g *group) becauseWord() string {
+	if g.Mixed {
+		return "because, where nothing else is said"
+	}
+	return "because"
+}
+
 // accountItem is one derived account.
 type accountItem struct {
 	Symbol, Address string
