@@ -202,12 +202,7 @@ func withoutCode(line string) string {
 	return out.String()
 }
 
-func TestHostile(t *testing.T) {
-	for _, text := range hostile {
-		t.Run(text, func(t *testing.T) { checkHostile(t, text) })
-	}
-}
-
+// The seeds run as tests.
 func FuzzHostile(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text)

@@ -426,6 +426,11 @@ func accountCause(cause string) string {
 
 func reasonText(r dirsync.Reason) string {
 	text := strings.TrimSuffix(r.Text, ".")
+	for _, word := range []string{"It ", "Its ", "The ", "Another "} {
+		if strings.HasPrefix(text, word) {
+			text = strings.ToLower(text[:1]) + text[1:] // it stands behind "because:"
+		}
+	}
 	if r.Rule != "" {
 		text += " (" + r.Rule + ")"
 	}
