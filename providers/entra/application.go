@@ -62,7 +62,7 @@ func appRegistration() *resource.Type {
 			{Name: "profile", Type: cty.String, Optional: true, Local: true, Default: cty.StringVal("directory_sync"), Enum: []string{"directory_sync"},
 				Description: "The permission set: directory_sync is what the hosted sync of Essentials needs (R8, R9).", Source: guidePage},
 			{Name: "redirect_uris", Type: text, Optional: true, Computed: true, Normalize: redirects, Label: "Redirect URIs (Web)",
-				Description: "Redirect URIs of the platform Web; left out, the console address of the tenant's stack is kept among them (R7).",
+				Description: "Redirect URIs of the platform Web; left out, the console address of the tenant's stack (R7) and those that an adopted application has.",
 				Permission:  writeApplications, Source: guidePage},
 			{Name: "permissions", Type: text, Optional: true, Computed: true, Normalize: resource.UnorderedSet, Label: "API permissions",
 				Description: "Declared permissions, such as \"Directory.Read.All (application)\"; left out, those of the profile.",
@@ -203,14 +203,18 @@ func customizeRegistration(req *resource.PlanRequest) error {
 	return nil
 }
 
-// defaultRedirects keeps what is there and adds the console's address.
+// defaultRedirects is the console's address and what the application had when it was adopted: an address that somebody
+// adds later would receive sign-ins, so it is drift.
 func defaultRedirects(req *resource.PlanRequest) (cty.Value, error) {
 	data, err := vendordata.Lookup(req.Tenant.Stack, req.Tenant.VendorData)
 	if err != nil {
 		return cty.NilVal, &resource.Error{Op: "redirect_uris", Attribute: "redirect_uris", Kind: resource.ErrInvalid, Err: err,
 			Hint: "Write redirect_uris with the address of the Essentials console (R7)"}
 	}
-	have := stringsOf(resource.Get(req.Live, "redirect_uris"))
+	have := stringsOf(resource.Get(req.Prior, "redirect_uris"))
+	if req.Prior.IsNull() {
+		have = stringsOf(resource.Get(req.Live, "redirect_uris"))
+	}
 	if !slices.ContainsFunc(have, func(u string) bool { return canonicalURI(u) == canonicalURI(data.ConsoleURL) }) {
 		have = append(have, data.ConsoleURL)
 	}
@@ -454,7 +458,8 @@ func createRegistration(ctx context.Context, conn *resource.Conn, change *resour
 // begun marks the failure of a later step of a create: the application exists by then, and the next run must take it for
 // Weir's own.
 func begun(op string, err error) error {
-	return &resource.Error{Op: op, Kind: resource.ErrAmbiguous, Err: err, Detail: "the application was made, and then: " + unsettled(err).Error(),
+	err = unsettled(err)
+	return &resource.Error{Op: op, Kind: resource.ErrAmbiguous, Err: err, Detail: "the application was made, and then: " + err.Error(),
 		Hint: "Apply again: it goes on from there"}
 }
 

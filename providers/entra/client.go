@@ -77,9 +77,6 @@ func New(c Config) (*Client, error) {
 	return &Client{base: base, adapter: adapter, tenant: strings.ToLower(c.TenantID), now: c.Now, sleep: c.Sleep, apps: map[string]string{}}, nil
 }
 
-// path is a builder's path parameters.
-func (c *Client) path() map[string]string { return map[string]string{"baseurl": c.base.String()} }
-
 // at is an absolute address below the version root.
 func (c *Client) at(path string) string { return c.base.String() + path }
 

@@ -86,3 +86,14 @@ func newVendor(t testing.TB, w *world.World, roles ...string) *vendor {
 	}
 	return v
 }
+
+type (
+	request  = http.Request
+	response = http.Response
+)
+
+// roundTrip is a function as an http.RoundTripper.
+type roundTrip func(*request) (*response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTrip) RoundTrip(r *request) (*response, error) { return f(r) }

@@ -51,13 +51,8 @@ type walk struct {
 	delta    bool   // the last page must bring a delta link
 }
 
-// lostFirst marks a list of which not even the first page was read.
-type lostFirst struct{ error }
-
-func (e lostFirst) Unwrap() error { return e.error }
-
 // each follows a list and gives the items of each page to take. The proof has a problem when anything makes the list
-// doubtful; lostFirst is returned when nothing was read at all. An error of take is a problem.
+// doubtful; an error means that not even the first page was read. An error of take is a problem.
 func each[T any](ctx context.Context, c *Client, w walk, take func(items []T) error) (directory.Proof, error) {
 	proof := directory.Proof{Source: w.source, Count: -1, At: c.now().UTC()}
 	seen := map[[sha256.Size]byte]bool{}
@@ -68,12 +63,15 @@ func each[T any](ctx context.Context, c *Client, w walk, take func(items []T) er
 		if err != nil {
 			err = failure("read "+w.source, "", "Directory.Read.All", err)
 			if proof.Pages == 0 {
-				return proof, lostFirst{err}
+				return proof, err
 			}
 			proof.Problem = fmt.Sprintf("page %d could not be read: %v", proof.Pages+1, err)
 			return proof, nil
 		}
 		p, err := parsePage(body)
+		if err != nil && proof.Pages == 0 {
+			return proof, &resource.Error{Op: "read " + w.source, Kind: resource.ErrUnavailable, Err: err}
+		}
 		if err != nil {
 			proof.Problem = fmt.Sprintf("page %d: %v", proof.Pages+1, err)
 			return proof, nil
