@@ -139,9 +139,25 @@ func under(path string, prefixes []string) bool {
 	return false
 }
 
-// After is the value of an object that has just been written or read: what is wanted over what is live.
+// After is the value of an object that has just been written or read: what is wanted over what is live. What was still
+// unknown in the plan is taken from the live object.
 func After(table []resource.Attribute, want, live cty.Value) cty.Value {
-	return overlay(table, want, live, want)
+	return overlay(table, settle(want, live), live, want)
+}
+
+// settle replaces the unknown parts of want by those of live.
+func settle(want, live cty.Value) cty.Value {
+	switch {
+	case want.IsWhollyKnown() || isNull(live) || !live.Type().Equals(want.Type()):
+		return want
+	case !want.IsKnown() || !want.Type().IsObjectType():
+		return live
+	}
+	members := map[string]cty.Value{}
+	for name := range want.Type().AttributeTypes() {
+		members[name] = settle(want.GetAttr(name), live.GetAttr(name))
+	}
+	return cty.ObjectVal(members)
 }
 
 // Remembered is what state keeps of an object: the managed arguments as written, and what the vendor computed. What

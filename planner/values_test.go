@@ -74,6 +74,10 @@ func TestOverlay(t *testing.T) {
 	if created := overlay(table, want, cty.NilVal, cty.NilVal); resource.Get(created, "id").IsKnown() {
 		t.Error("a computed attribute of an object that is still to be created is known")
 	}
+	rotated := object(map[string]cty.Value{"name": cty.StringVal("mine"), "id": cty.UnknownVal(cty.String)})
+	if id := resource.Get(After(table, rotated, live), "id"); !id.RawEquals(cty.StringVal("7")) {
+		t.Errorf("what the plan left unknown is %#v after the write, want the live value", id)
+	}
 	kept := Remembered(table, want, live)
 	if note := resource.Get(kept, "note"); !note.IsNull() {
 		t.Errorf("state would remember %#v, which the block does not manage: somebody's change to it would be drift", note)

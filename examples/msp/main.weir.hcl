@@ -30,9 +30,16 @@ variable "partner" {
 locals {
   customers = { for row in csvdecode(file(var.customers)) : row.key => row }
 
-  # What differs from the row's defaults, customer by customer.
+  # What differs from the defaults, customer by customer.
+  defaults = {
+    shared_mailboxes = "functional_account"
+    relay_domains    = []  # besides the row's own domain
+    max_additions    = 500 # seats cost money
+    purchases        = "onboarding"
+  }
   overrides = {
-    fabrikam = { shared_mailboxes = "skip" }
+    northwind = { relay_domains = ["northwind-sales.example"] }
+    fabrikam  = { relay_domains = ["fabrikam-europe.example"], max_additions = 1000, purchases = "allow" }
   }
 
   exemptions = csvdecode(file("exemptions.csv"))
@@ -50,7 +57,10 @@ module "customer" {
   ring            = each.value.ring
   partner         = var.partner
 
-  shared_mailboxes = try(local.overrides[each.key].shared_mailboxes, "functional_account")
+  shared_mailboxes = try(local.overrides[each.key].shared_mailboxes, local.defaults.shared_mailboxes)
+  relay_domains    = try(local.overrides[each.key].relay_domains, local.defaults.relay_domains)
+  max_additions    = try(local.overrides[each.key].max_additions, local.defaults.max_additions)
+  purchases        = try(local.overrides[each.key].purchases, local.defaults.purchases)
   exemptions       = [for row in local.exemptions : row if row.customer == each.key]
 }
 

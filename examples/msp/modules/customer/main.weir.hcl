@@ -6,6 +6,9 @@ variable "licenses" { type = number }
 variable "ring" { type = string }
 variable "partner" { type = string }
 variable "shared_mailboxes" { type = string }
+variable "relay_domains" { type = set(string) }
+variable "max_additions" { type = number }
+variable "purchases" { type = string }
 
 variable "exemptions" {
   type = list(object({
@@ -25,7 +28,7 @@ tenant "this" {
   entra_tenant_id = var.entra_tenant_id
   package         = "advanced_plus"
   licenses        = var.licenses
-  purchases       = "onboarding"
+  purchases       = var.purchases
   tags            = { ring = var.ring }
 
   admin {
@@ -39,14 +42,20 @@ data "directory" "this" {
   tenant = tenant.this
 }
 
-domain "mail" {
-  name        = var.domain
-  purpose     = "relay"
-  destination = data.directory.this.mail_host[var.domain]
+locals {
+  relay = setunion([var.domain], var.relay_domains)
 }
 
+domain "mail" {
+  for_each    = local.relay
+  name        = each.key
+  purpose     = "relay"
+  destination = data.directory.this.mail_host[each.key]
+}
+
+# Every other domain that Entra knows, so that no sync stumbles over it.
 domain "known" {
-  for_each = setsubtract(data.directory.this.verified_domains, [var.domain])
+  for_each = setsubtract(data.directory.this.verified_domains, local.relay)
   name     = each.key
   purpose  = "management"
 }
@@ -78,6 +87,9 @@ sync_policy "people" {
     add    = true
     update = true
     remove = false
+  }
+  safeguard {
+    max_additions = var.max_additions
   }
   connection {
     application    = app_registration.sync
