@@ -63,8 +63,8 @@ func (d *driftView) pending() string {
 }
 
 // repair is the command that puts one object back.
-func repair(part *planner.Part, address string) string {
-	command := "weir apply"
+func repair(part *planner.Part, address string, o Options) string {
+	command := o.command("apply")
 	if part.Tenant.Key != "" {
 		command += " --tenant " + shell(part.Tenant.Key)
 	}
@@ -107,7 +107,7 @@ func DriftText(w io.Writer, plan *planner.Plan, o Options) error {
 		p.sentences(red, "Could not be read, so drift there is unknown", part.Problems)
 		for i := range d.items {
 			p.item(&d.items[i])
-			p.line("        to put it back: ", p.style(cyan, repair(part, d.items[i].Address)))
+			p.line("        to put it back: ", p.style(cyan, repair(part, d.items[i].Address, o)))
 			p.blank()
 		}
 		if text := d.pending(); text != "" {
@@ -119,7 +119,7 @@ func DriftText(w io.Writer, plan *planner.Plan, o Options) error {
 	switch {
 	case found > 0:
 		p.line(p.style(bold+";"+yellow, fmt.Sprintf("Drift: %s changed outside.", plural(found, "object was", "objects were"))))
-		p.line("weir apply puts everything back, in all tenants.")
+		p.line(o.command("apply"), " puts everything back, in all tenants.")
 	case unread == 0:
 		p.line(p.style(bold+";"+green, "No drift. Nobody changed outside what Weir manages."))
 	default:

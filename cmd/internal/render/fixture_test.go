@@ -55,6 +55,10 @@ func richPart() *planner.Part {
 	before := object("name", cty.StringVal("contoso.com"), "purpose", cty.StringVal("management"), "token", cty.StringVal(canary))
 	hosts := strings2("mail1.contoso.com", "mail2.contoso.com", "mail3.contoso.com", "mail4.contoso.com")
 	hostsAfter := strings2("mail1.contoso.com", "mail2.contoso.com", "mail3.contoso.com", "mail5.contoso.com")
+	var ranges []string
+	for i := range 43 {
+		ranges = append(ranges, fmt.Sprintf("192.0.2.%d/32", i))
+	}
 	return &planner.Part{
 		Tenant: resource.Identity{Key: "contoso", Name: "Contoso Zürich AG", PrimaryDomain: "contoso.com", Stack: "eu1"}, Address: module + "tenant.this",
 		Status: planner.Held, Serial: 7, Lineage: "t-1", Unchanged: 9, AccountPolicy: module + "sync_policy.staff",
@@ -81,6 +85,7 @@ func richPart() *planner.Part {
 				Paths: []planner.PathChange{
 					{Path: "hosts", Before: cty.NullVal(cty.DynamicPseudoType), After: hosts, Cause: planner.Configuration},
 					{Path: "name", Label: "Domain Name", Before: cty.NullVal(cty.DynamicPseudoType), After: cty.StringVal("zürich.example"), Cause: planner.Configuration},
+					{Path: "ranges", Before: cty.NullVal(cty.DynamicPseudoType), After: strings2(ranges...), Cause: planner.Configuration},
 					{Path: "verification", Before: cty.NullVal(cty.DynamicPseudoType), After: cty.UnknownVal(cty.String), Cause: planner.Configuration},
 				},
 				Source: "modules/customer/main.weir.hcl:22", Dependencies: []string{module + "tenant.this"},

@@ -226,7 +226,7 @@ func jsonDrift(part *planner.Part, c *planner.Change) map[string]any {
 		"before_sensitive": jsonTree(c.Before, sensitiveLeaf(sensitive)), "after_sensitive": jsonTree(c.After, sensitiveLeaf(sensitive)),
 	}
 	ours := jsonOurs(part, c)
-	ours["action"], ours["repair"] = "drift", repair(part, c.Address)
+	ours["action"], ours["repair"] = "drift", repair(part, c.Address, Options{})
 	r["weir"] = ours
 	return r
 }
@@ -240,7 +240,7 @@ func jsonDriftedAccount(part *planner.Part, d *dirsync.Decision) map[string]any 
 		"after_unknown": map[string]any{}, "before_sensitive": false, "after_sensitive": false,
 	}
 	ours := jsonDecisionOurs(part, d)
-	ours["action"], ours["repair"] = "drift", repair(part, address)
+	ours["action"], ours["repair"] = "drift", repair(part, address, Options{})
 	r["weir"] = ours
 	return r
 }

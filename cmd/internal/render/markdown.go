@@ -432,7 +432,11 @@ func (m *markdown) values(r *row) (old, now string) {
 		}
 		return strings.Join(parts, "<br>")
 	}
-	return list("−", r.Removed), list("+", r.Added)
+	now = list("+", r.Added)
+	if r.More > 0 {
+		now += fmt.Sprintf("<br>… and %d more", r.More)
+	}
+	return list("−", r.Removed), now
 }
 
 // personal reports whether an attribute holds a person's name.
@@ -512,7 +516,7 @@ func DriftMarkdown(w io.Writer, p *planner.Plan, o Options) error {
 		configuration += d.configuration
 		directory += d.directory
 		for i := range d.items {
-			rows.driftRows(part, &d.items[i])
+			rows.driftRows(part, &d.items[i], o)
 		}
 		if len(part.Errors)+len(part.Problems) > 0 {
 			unread++
@@ -542,8 +546,8 @@ func DriftMarkdown(w io.Writer, p *planner.Plan, o Options) error {
 	return err
 }
 
-func (m *markdown) driftRows(part *planner.Part, it *item) {
-	symbol, tenant, object, command := "`"+it.Symbol+"`", m.text(tenantName(part.Tenant)), m.code(it.Address), m.code(repair(part, it.Address))
+func (m *markdown) driftRows(part *planner.Part, it *item, o Options) {
+	symbol, tenant, object, command := "`"+it.Symbol+"`", m.text(tenantName(part.Tenant)), m.code(it.Address), m.code(repair(part, it.Address, o))
 	if len(it.Rows) == 0 {
 		m.f("| %s | %s | %s | | | %s | %s |\n", symbol, tenant, object, m.text(it.Word), command)
 	}

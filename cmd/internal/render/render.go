@@ -8,8 +8,19 @@ type Options struct {
 	Width int
 	// Names shows people's mail addresses in Markdown; without it they appear as a…@contoso.com.
 	Names bool
+	// Flags are those that a command to type has to repeat, such as "--simulate".
+	Flags []string
 	// Asking leaves out what to type next, because a question follows.
 	Asking bool
+}
+
+// command is a weir command with the flags that it has to repeat.
+func (o Options) command(verb string) string {
+	text := "weir " + verb
+	for _, f := range o.Flags {
+		text += " " + shell(f)
+	}
+	return text
 }
 
 func (o Options) width() int {

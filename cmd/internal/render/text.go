@@ -234,6 +234,9 @@ func (p *printer) rows(indent string, rows []row) {
 			for _, e := range r.Added {
 				p.line(indent, "    ", p.style(green, "+ "), SafeText(e))
 			}
+			if r.More > 0 {
+				p.line(indent, "    ", p.style(dim, fmt.Sprintf("… and %d more", r.More)))
+			}
 			continue
 		}
 		old, now := SafeText(r.Old), SafeText(r.New)
@@ -255,8 +258,10 @@ func (p *printer) accounts(t *tenantView) {
 	if t.Part.AccountPolicy != "" {
 		remark = "derived from the directory by " + SafeText(t.Part.AccountPolicy)
 	}
-	p.section("", "Accounts", remark)
-	p.blank()
+	if len(t.Groups)+t.Linked > 0 {
+		p.section("", "Accounts", remark)
+		p.blank()
+	}
 	for i := range t.Groups {
 		p.group(&t.Groups[i])
 	}
@@ -268,7 +273,11 @@ func (p *printer) accounts(t *tenantView) {
 		for _, s := range t.Skipped {
 			parts = append(parts, fmt.Sprintf("%d %s", s.Count, s.Text))
 		}
-		p.prose("", "    ", "Left alone: "+strings.Join(parts, ", ")+".")
+		indent, word := "    ", "Left alone: "
+		if len(t.Groups)+t.Linked == 0 {
+			indent, word = "  ", "Accounts left alone: "
+		}
+		p.prose("", indent, word+strings.Join(parts, ", ")+".")
 	}
 	if t.Seats != nil && (t.Seats.Before != t.Seats.After || len(t.Groups) > 0) {
 		p.line("    ", seatsText(t.Seats))
@@ -467,7 +476,7 @@ func (p *printer) total(v *view) {
 	case applicable(v.Plan):
 		p.line("Nothing has been changed yet. To carry this out:")
 		p.blank()
-		p.line("    ", p.style(cyan, command(v.Plan)))
+		p.line("    ", p.style(cyan, command(v.Plan, p.o)))
 	case v.Total.Held+v.Total.AccountsHeld > 0:
 		p.line("Everything is held. Write what lets it pass (above), then plan again.")
 	case v.Errored+v.Unreadable > 0:
@@ -476,10 +485,10 @@ func (p *printer) total(v *view) {
 }
 
 // command carries the plan out, with the selections it was made with.
-func command(plan *planner.Plan) string {
-	text := "weir apply"
+func command(plan *planner.Plan, o Options) string {
+	text := o.command("apply")
 	if plan.Destroy {
-		text = "weir destroy"
+		text = o.command("destroy")
 	}
 	for _, l := range []struct {
 		flag string

@@ -95,6 +95,10 @@ func TestNext(t *testing.T) {
 	if out := text(t, p, Options{}); !strings.Contains(out, `    weir apply --tenant contoso --target 'domain.x["a b"]'`) {
 		t.Errorf("the command does not repeat the selection:\n%s", out)
 	}
+	p.Destroy = true
+	if out := text(t, p, Options{Flags: []string{"--simulate", "--var-file=a b"}}); !strings.Contains(out, "    weir destroy --simulate '--var-file=a b' --tenant contoso") {
+		t.Errorf("the command does not repeat the flags:\n%s", out)
+	}
 	held := emptyPlan(1)
 	held.Parts[0].Changes = richPart().Changes[4:5]
 	if out := text(t, held, Options{}); !strings.Contains(out, "Everything is held.") || strings.Contains(out, "weir apply") {

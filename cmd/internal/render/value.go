@@ -29,6 +29,8 @@ type row struct {
 	Old, New string
 	// Added and Removed are set for long sets instead of Old and New.
 	Added, Removed []string
+	// More counts further elements of a new set, which are not shown.
+	More int
 	// Marks are short remarks: "forces replacement", "drift".
 	Marks []string
 }
@@ -68,6 +70,9 @@ func pathRow(c *planner.PathChange, cause planner.Cause, wanted bool) row {
 	if wanted {
 		if list, ok := elements(c.After); ok && !c.Sensitive && len(list) > 1 && len(r.New) > longSet {
 			r.Added, r.New = list, ""
+			if n := len(list) - maxAccounts; n > 1 {
+				r.Added, r.More = list[:maxAccounts], n
+			}
 		}
 		return r
 	}
