@@ -12,9 +12,8 @@ import (
 
 // contradictions are the habits of the service about which clients disagree; every type conforms under each.
 var contradictions = map[string]world.Switches{
-	"empty array clears":           {},
-	"empty array changes nothing":  {EmptyListIsNoop: true},
-	"unknown identity returns all": {UnknownIdentityReturnsAll: true, HideRuleScopedConnectors: true},
+	"empty array clears":          {},
+	"empty array changes nothing": {EmptyListIsNoop: true, UnknownIdentityReturnsAll: true, HideRuleScopedConnectors: true},
 }
 
 func underEach(t *testing.T, run func(t *testing.T, switches world.Switches)) {
@@ -194,4 +193,3 @@ func (s *service) ours() (int, error) {
 	}
 	return 0, fmt.Errorf("there is no rule of ours")
 }
-

@@ -57,6 +57,7 @@ type service struct {
 	client *Client
 	conn   *resource.Conn
 	sent   []sent
+	server *httptest.Server
 	// intercept, when set, answers in the place of the service.
 	intercept func(cmdlet string) *http.Response
 }
@@ -77,9 +78,9 @@ func newService(t testing.TB, change ...func(*world.World, *world.Tenant)) *serv
 	t.Cleanup(server.Close)
 	base := server.Client().Transport.(*http.Transport).Clone()
 	base.DisableCompression = true // as in production: the 403 lies about its encoding
-	s := &service{t: t, world: w}
+	s := &service{t: t, world: w, server: server}
 	s.faults = &resourcetest.Faults{Base: base, Reads: func(_ *http.Request, body []byte) bool { return bytes.Contains(body, []byte(`"CmdletName":"Get-`)) }}
-	s.connect(server.URL, s, admin)
+	s.connect(transport.Options{Base: s}, server.URL, admin)
 	return s
 }
 
@@ -115,14 +116,14 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.faults.RoundTrip(again)
 }
 
-func (s *service) connect(url string, base http.RoundTripper, wids ...string) {
+// connect makes the client, as somebody with directory roles.
+func (s *service) connect(o transport.Options, url string, wids ...string) {
 	s.t.Helper()
-	client, err := New(Config{BaseURL: url, TenantID: tenantID, HTTP: transport.Client(transport.Options{
-		Hosts: []string{strings.TrimPrefix(url, "https://")}, Base: base, Gates: &transport.Gates{}, Secrets: &transport.Secrets{},
-		Credential: transport.Bearer(signer{s.world, wids}, "https://outlook.office365.com/.default"),
-		Transient:  transport.ExchangeTransient, Retry: transport.Retry{Attempts: 2},
-		Sleep: func(context.Context, time.Duration) error { return nil },
-	})})
+	o.Hosts, o.Gates, o.Secrets = []string{strings.TrimPrefix(url, "https://")}, &transport.Gates{}, &transport.Secrets{}
+	o.Credential = transport.Bearer(signer{s.world, wids}, "https://outlook.office365.com/.default")
+	o.Transient, o.Retry = transport.ExchangeTransient, transport.Retry{Attempts: 2}
+	o.Sleep = func(context.Context, time.Duration) error { return nil }
+	client, err := New(Config{BaseURL: url, TenantID: tenantID, HTTP: transport.Client(o)})
 	if err != nil {
 		s.t.Fatal(err)
 	}
