@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sort"
 	"strings"
@@ -32,13 +33,26 @@ func (f *Frame) Evaluate(ctx context.Context, req EvalRequest) (*Evaluation, hcl
 	if req.Tenant == nil {
 		w.outputs()
 	}
-	files := maps.Clone(w.ev.reads.files)
+	// What reaches neither data nor instances was read by the frame, some of it only now.
+	w.fe.mu.RLock()
+	files := maps.Clone(w.fe.ev.files)
+	w.fe.mu.RUnlock()
+	maps.Copy(files, w.ev.reads.files)
 	maps.Copy(files, w.ev.files)
 	w.out.Files = files
 	if err := ctx.Err(); err != nil {
 		w.ev.report(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Interrupted", Detail: "The evaluation was stopped before it was complete."}})
 	}
-	return w.out, append(w.ev.reads.diags, w.ev.diags...)
+	// A finding about a value that several stages use is one finding.
+	seen := map[*hcl.Diagnostic]bool{}
+	var diags hcl.Diagnostics
+	for _, d := range append(w.ev.reads.diags, w.ev.diags...) {
+		if !seen[d] {
+			seen[d] = true
+			diags = append(diags, d)
+		}
+	}
+	return w.out, diags
 }
 
 // walk is one Evaluate under way.
@@ -392,20 +406,20 @@ type finished struct {
 	addr  string
 	value cty.Value
 	diags hcl.Diagnostics
+	panic any
 }
 
 // run visits the units. One goroutine decides and evaluates; visits run beside it.
 func (w *walk) run() {
 	limit := max(1, w.req.Parallel)
-	results := make(chan finished)
+	results := make(chan finished, limit)
 	running := 0
 	var ready []*walkUnit
 	insert := func(wu *walkUnit) {
 		at := sort.Search(len(ready), func(i int) bool { return ready[i].position > wu.position })
 		ready = slices.Insert(ready, at, wu)
 	}
-	var done func(wu *walkUnit)
-	done = func(wu *walkUnit) {
+	done := func(wu *walkUnit) {
 		for _, next := range wu.after {
 			if next.before--; next.before == 0 {
 				insert(next)
@@ -442,14 +456,25 @@ func (w *walk) run() {
 			addr := inst.Address.String()
 			w.out.Visited = append(w.out.Visited, addr)
 			go func() {
-				v, diags := w.visit(inst)
-				results <- finished{wu, addr, v, diags}
+				r := finished{unit: wu, addr: addr}
+				// A panic is raised again on the caller's goroutine, where it can be caught for this tenant alone.
+				defer func() {
+					if p := recover(); p != nil {
+						r.panic = fmt.Sprintf("visiting %s: %v\n%s", addr, p, debug.Stack())
+					}
+					results <- r
+				}()
+				r.value, r.diags = w.visit(inst)
 			}()
 		}
 		if running == 0 {
+			w.interrupted()
 			return
 		}
 		r := <-results
+		if r.panic != nil {
+			panic(r.panic)
+		}
 		running--
 		r.unit.open--
 		w.mu.Lock()
@@ -463,6 +488,19 @@ func (w *walk) run() {
 		if r.unit.open == 0 && len(r.unit.tasks) == 0 && !slices.Contains(ready, r.unit) {
 			done(r.unit)
 		}
+	}
+}
+
+// interrupted records what was not come to, so that nobody takes it for absent.
+func (w *walk) interrupted() {
+	if w.ctx.Err() == nil {
+		return
+	}
+	for _, wu := range w.units {
+		if wu.expanded && len(wu.tasks) == 0 {
+			continue
+		}
+		w.out.Unknown[wu.sc.address(wu.b, resource.NoKey).Block()] = "the evaluation was stopped before it came to this block"
 	}
 }
 
@@ -496,7 +534,14 @@ func (w *walk) expand(wu *walkUnit) {
 			continue
 		}
 		for _, key := range exp.exp.keys {
-			if t, ok := w.fe.home(sc, b, key); ok && t == w.req.Tenant {
+			t, ok := w.fe.home(sc, b, key)
+			switch {
+			case !ok:
+				// Not knowing whose it is must not look like its absence.
+				addr := sc.address(b, key)
+				w.out.Unknown[addr.Block()] = "the tenant of " + addr.String() + " could not be determined"
+				w.lost[addr.String()] = addr.String()
+			case t == w.req.Tenant:
 				wu.tasks = append(wu.tasks, task{sc, key, exp})
 			}
 		}

@@ -432,6 +432,9 @@ func TestInterrupted(t *testing.T) {
 		cancel()
 		return inst.Config, nil
 	}})
+	if len(e.Unknown) != 4 || e.Unknown["module.customer.domain.main"] == "" {
+		t.Errorf("what was not come to must be unknown: %v", e.Unknown)
+	}
 	if n != 1 || len(e.Visited) != 1 || !strings.Contains(text(diags, f.graph), "Interrupted") {
 		t.Errorf("%d visits, %v", n, e.Visited)
 	}
@@ -870,7 +873,114 @@ n.example
 	if got := attrText(inst.Config, "name") + attrText(inst.Config, "destination"); got != `"n.example""hello a\n"` {
 		t.Errorf("got %s", got)
 	}
-	if got := fmt.Sprint(sortedKeys(e.Files)); got != "[m/name.txt m/t.tpl]" {
+	if got := fmt.Sprint(sortedKeys(e.Files)); got != "[customers.csv m/name.txt m/t.tpl]" {
 		t.Errorf("files %s", got)
 	}
+}
+
+func TestProvidersCountsAndModules(t *testing.T) {
+	f := mustFrame(t, `
+variable "stack" { default = "us2" }
+provider "essentials" "us1" {
+  stack    = "us1"
+  user     = "a"
+  password = secret("env://P")
+}
+provider "essentials" "us2" {
+  stack    = "us2"
+  user     = "b"
+  password = secret("env://Q")
+}
+provider "microsoft" "m" {
+  client_id     = "x"
+  client_secret = secret("env://R")
+}
+tenant "t" {
+  count          = 2
+  primary_domain = "t${count.index}.example"
+  essentials     = provider.essentials[count.index == 0 ? "us1" : var.stack]
+}
+module "pair" {
+  source = "./pair"
+  count  = 2
+  n      = count.index
+  p      = provider.essentials.us2
+}
+module "after" {
+  source     = "./after"
+  depends_on = [module.pair]
+  who        = module.pair[1].tenant.x
+}
+-- pair/p.weir.hcl --
+variable "p" { type = provider }
+variable "n" {}
+tenant "x" {
+  key            = "pair-${var.n}"
+  primary_domain = "${var.n}.pair.example"
+  essentials     = var.p
+  microsoft      = null
+}
+-- after/a.weir.hcl --
+variable "who" { type = tenant }
+domain "d" { name = var.who.primary_domain }
+`)
+	var got []string
+	for _, tn := range f.Tenants {
+		m := "none"
+		if tn.Microsoft != nil {
+			m = tn.Microsoft.Name + "/" + attrText(tn.Microsoft.Config, "credential")
+		}
+		got = append(got, tn.Key+" "+tn.Stack+" "+m)
+	}
+	if want := `[pair-0 us2 none pair-1 us2 none t-0 us1 m/"secret" t-1 us2 m/"secret"]`; fmt.Sprint(got) != want {
+		t.Errorf("tenants %v", got)
+	}
+	_, v := evaluate(t, f, "pair-1", EvalRequest{})
+	d := v.seen["module.after.domain.d"]
+	if d == nil || attrText(d.Config, "name") != `"1.pair.example"` || fmt.Sprint(d.Dependencies) != "[module.pair[1].tenant.x]" {
+		t.Errorf("%v %+v", v.order, d)
+	}
+}
+
+func TestRootSubfolder(t *testing.T) {
+	fsys := files(`
+-- envs/prod/main.weir.hcl --
+module "m" { source = "../../modules/m" }
+locals { here = file("x.txt") }
+output "o" { value = "${local.here}${module.m.text}${path.module}" }
+-- envs/prod/x.txt --
+here
+-- modules/m/m.weir.hcl --
+output "text" { value = "${file("${path.module}/y.txt")}${path.module}" }
+-- modules/m/y.txt --
+there
+`)
+	g, diags := Load(fsys, "envs/prod", testRegistry())
+	if diags.HasErrors() {
+		t.Fatal(text(diags, g))
+	}
+	f, diags := g.Frame(Inputs{})
+	if diags.HasErrors() {
+		t.Fatal(text(diags, g))
+	}
+	e, _ := evaluate(t, f, "", EvalRequest{OutputsOnly: true})
+	if got := FormatValue(e.Outputs["o"].Value); got != `"here\nthere\n../../modules/m."` {
+		t.Errorf("got %s", got)
+	}
+	if got := fmt.Sprint(sortedKeys(e.Files)); got != "[envs/prod/x.txt modules/m/y.txt]" {
+		t.Errorf("files %s", got)
+	}
+}
+
+func TestPanicReachesTheCaller(t *testing.T) {
+	f := mustFrame(t, msp)
+	defer func() {
+		if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "driver fault") {
+			t.Errorf("recovered %v", p)
+		}
+		evaluate(t, f, "fabrikam", EvalRequest{}) // other tenants go on
+	}()
+	_, _ = f.Evaluate(context.Background(), EvalRequest{Tenant: f.Tenants[0], Parallel: 3, Visit: func(context.Context, *Instance) (cty.Value, hcl.Diagnostics) {
+		panic("driver fault")
+	}})
 }

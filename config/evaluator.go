@@ -40,9 +40,8 @@ type evaluator struct {
 	outputsOnly bool
 	data        func(context.Context, DataRead) (cty.Value, error)
 	known       map[string]cty.Value
-	knownKeys   map[string][]resource.Key // by block address, from known
-	values      map[string]cty.Value      // visited, by address
-	failures    map[string]string         // data that could not be read, by address: why
+	values      map[string]cty.Value // visited, by address
+	failures    map[string]string    // data that could not be read, by address: why
 
 	in       Inputs
 	vars     map[string]*VarInput

@@ -203,10 +203,7 @@ func (f *frameEval) home(sc *scope, b *block, key resource.Key) (t *Tenant, ok b
 	h := f.homes[u]
 	f.mu.RUnlock()
 	if h == nil {
-		f.mu.Lock()
-		h = f.homesOf(u)
-		f.ev.diags = nil
-		f.mu.Unlock()
+		h = f.lateHomes(u)
 	}
 	if h.failed {
 		return nil, false
@@ -216,6 +213,14 @@ func (f *frameEval) home(sc *scope, b *block, key resource.Key) (t *Tenant, ok b
 		return t, ok
 	}
 	return h.all, true
+}
+
+func (f *frameEval) lateHomes(u unit) *homes {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.homesOf(u)
+	f.ev.diags = nil
+	return h
 }
 
 func (f *frameEval) homesOf(u unit) *homes {

@@ -22,18 +22,18 @@ func TestGuard(t *testing.T) {
 		return b.String()
 	}
 	for _, row := range []struct{ name, src, want string }{
-		{"parentheses", "locals {\n  x = " + rep("(", 200_000) + "1" + rep(")", 200_000) + "\n}", "Nested too deeply"},
+		{"parentheses", "locals {\n  x = " + rep("(", 20_000) + "1" + rep(")", 20_000) + "\n}", "Nested too deeply"},
 		{"parentheses twin", "locals {\n  x = " + rep("(", 90) + "1" + rep(")", 90) + "\n}", ""},
-		{"brackets", "locals {\n  x = " + rep("[", 200_000), "Nested too deeply"},
-		{"blocks", rep("a {\n", 100_000), "Nested too deeply"},
+		{"brackets", "locals {\n  x = " + rep("[", 20_000), "Nested too deeply"},
+		{"blocks", rep("a {\n", 20_000), "Nested too deeply"},
 		{"templates", "locals {\n  x = " + rep(`"${`, 60) + "1" + rep(`}"`, 60) + "\n}", "Nested too deeply"},
 		{"directives", "locals {\n  x = \"" + rep("%{ if true }", 5_000) + rep("%{ endif }", 5_000) + "\"\n}", "Nested too deeply"},
 		{"directives twin", "locals {\n  x = \"" + rep("%{ if true }a%{ endif }", 500) + "\"\n}", ""},
-		{"unary", "locals {\n  x = " + rep("!", 300_000) + "true\n}", "Nested too deeply"},
-		{"unary minus", "locals {\n  x = " + rep("-", 300_000) + "1\n}", "Nested too deeply"},
+		{"unary", "locals {\n  x = " + rep("!", 20_000) + "true\n}", "Nested too deeply"},
+		{"unary minus", "locals {\n  x = " + rep("-", 20_000) + "1\n}", "Nested too deeply"},
 		{"ternary", "locals {\n  x = " + rep("true ? 1 : ", 50_000) + "1\n}", "Nested too deeply"},
 		{"ternary twin", "locals {\n  x = [" + rep("true ? 1 : 2, ", 2_000) + "]\n}", ""},
-		{"binary", "locals {\n  x = 1" + rep(" + 1", 100_000) + "\n}", "Expression too long"},
+		{"binary", "locals {\n  x = 1" + rep(" + 1", 20_000) + "\n}", "Expression too long"},
 		{"binary twin", "locals {\n  x = 1" + rep(" + 1", 5_000) + "\n}", ""},
 		{"index", "locals {\n  y = 1\n  x = local.y" + rep("[local.y]", 50_000) + "\n}", "Expression too long"},
 		{"flat map", flat(), ""},
@@ -51,8 +51,8 @@ func TestGuard(t *testing.T) {
 		})
 	}
 	for name, src := range map[string]string{
-		"arrays":   `{"locals": {"x": ` + rep("[", 200_000) + rep("]", 200_000) + `}}`,
-		"objects":  rep(`{"a":`, 100_000),
+		"arrays":   `{"locals": {"x": ` + rep("[", 20_000) + rep("]", 20_000) + `}}`,
+		"objects":  rep(`{"a":`, 20_000),
 		"template": `{"locals": {"x": "` + rep("${(", 5_000) + `"}}`,
 		"type":     `{"variable": {"x": {"type": "` + rep("list(", 50_000) + `string"}}}`,
 	} {
@@ -63,7 +63,7 @@ func TestGuard(t *testing.T) {
 			t.Errorf("json %s: %s", name, got[:min(len(got), 500)])
 		}
 	}
-	if v, diags := (&Frame{}).graphless(rep("(", 100_000)); !diags.HasErrors() {
+	if v, diags := (&Frame{}).graphless(rep("(", 20_000)); !diags.HasErrors() {
 		t.Errorf("expression: %v", v)
 	}
 }
@@ -88,7 +88,6 @@ func TestBudgets(t *testing.T) {
 	for _, row := range []struct{ name, src, want string }{
 		{"doubling text", doubling.String(), "larger than 4 MiB"},
 		{"doubling list", list.String(), "larger than 4 MiB"},
-		{"nested loops", "locals {\n  r = range(1000)\n  x = length([for a in local.r : [for b in local.r : [for c in local.r : \"${a}\"]]])\n}", "over budget"},
 		{"loop of large text", big + "  x = [for i in range(1000) : \"${local.big}!\"]\n}", "MiB"},
 		{"one template", big + "  x = \"" + strings.Repeat("${local.big}", 2_000) + "\"\n}", "over budget"},
 		{"replace", big + "  x = replace(local.big, \"x\", local.big)\n}", "larger than 4 MiB"},

@@ -24,8 +24,6 @@ var ProviderTables = map[string][]resource.Attribute{
 		{Name: "client_id", Type: cty.String, Optional: true, Description: "The application (client) id of Weir's own identity."},
 		{Name: "client_secret", Type: resource.SecretType, Optional: true, WriteOnly: true, Sensitive: true, Description: "Where the application's secret is kept."},
 		{Name: "certificate_path", Type: cty.String, Optional: true, Description: "The file with certificate and private key, PEM or PKCS#12."},
-		{Name: "certificate_password", Type: resource.SecretType, Optional: true, WriteOnly: true, Sensitive: true, Description: "Where the password of that file is kept."},
-		{Name: "token_path", Type: cty.String, Optional: true, Description: "The file in which the platform keeps the federated token."},
 	},
 }
 
@@ -36,6 +34,8 @@ var SafeguardTable = []resource.Attribute{
 	{Name: "max_conversions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many accounts of one tenant may change their type within the window."},
 	{Name: "max_additions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many accounts one tenant may gain within the window."},
 	{Name: "max_tenants_removed", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many tenants may leave the configuration in one run."},
+	{Name: "min_admins", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many active administrators must remain."},
+	{Name: "protected", Type: cty.Set(cty.String), Optional: true, Local: true, Description: "Addresses that never stop receiving."},
 	{Name: "window", Type: cty.String, Optional: true, Local: true, Description: "The time over which removals, conversions and additions are counted, such as \"24h\"."},
 }
 
@@ -107,10 +107,19 @@ func (ev *evaluator) provider(p *providerBlock) (*Provider, bool) {
 			fail(name, "%q of provider.%s.%s must be known before anything is read. It depends on %s.", name, p.kind, p.name, ev.why(&res))
 		}
 	}
+	lacks := func(name string) bool { u, _ := v.GetAttr(name).Unmark(); return u.IsNull() }
+	kind := ""
+	if p.kind == "microsoft" {
+		kind = signIn(v)
+		if kind != "" {
+			attrs := v.AsValueMap()
+			attrs["credential"] = cty.StringVal(kind)
+			out.Config = cty.ObjectVal(attrs)
+		}
+	}
 	if !ok || ev.in.Simulated {
 		return out, ok
 	}
-	lacks := func(name string) bool { u, _ := v.GetAttr(name).Unmark(); return u.IsNull() }
 	switch p.kind {
 	case "essentials":
 		switch {
@@ -125,14 +134,6 @@ func (ev *evaluator) provider(p *providerBlock) (*Provider, bool) {
 			}
 		}
 	case "microsoft":
-		kind := ""
-		if u, _ := v.GetAttr("credential").Unmark(); !u.IsNull() {
-			kind = u.AsString()
-		} else if !lacks("client_secret") {
-			kind = "secret"
-		} else if !lacks("certificate_path") {
-			kind = "certificate"
-		}
 		needs := map[string][]string{
 			"secret": {"client_id", "client_secret"}, "certificate": {"client_id", "certificate_path"}, "federated": {"client_id"},
 			"managed_identity": nil, "azure_cli": nil,
@@ -147,4 +148,27 @@ func (ev *evaluator) provider(p *providerBlock) (*Provider, bool) {
 		}
 	}
 	return out, ok
+}
+
+// signIn is the written kind of credential, or the one that the other arguments stand for.
+func signIn(v cty.Value) string {
+	text := func(name string) string {
+		u, _ := v.GetAttr(name).Unmark()
+		if u.IsNull() || !u.IsKnown() {
+			return ""
+		}
+		if u.Type() == cty.String {
+			return u.AsString()
+		}
+		return "set"
+	}
+	switch {
+	case text("credential") != "":
+		return text("credential")
+	case text("client_secret") != "":
+		return "secret"
+	case text("certificate_path") != "":
+		return "certificate"
+	}
+	return ""
 }

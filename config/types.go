@@ -183,11 +183,12 @@ type Evaluation struct {
 	// Unknown are block addresses (without keys) whose instances could not be determined, because for_each or count
 	// rests on a failed or unknown read: what state holds of them is unknown, not removed.
 	Unknown map[string]string // block address → reason
-	// Removed, Moved, Outputs and Files as evaluated. Removed and Moved are those of the whole configuration.
+	// Removed, Moved and Outputs as evaluated. Removed and Moved are those of the whole configuration.
 	Removed []Removed
 	Moved   []Moved
 	Outputs map[string]Output // root outputs; only when EvalRequest.Tenant is nil
-	Files   map[string][]byte
+	// Files are the contents read through functions up to now, in the frame and in this evaluation, by path.
+	Files map[string][]byte
 }
 
 // Output is one root output.
