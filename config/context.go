@@ -316,7 +316,7 @@ func (ev *evaluator) instanceKey(sc *scope, r *ref, x *extra, res *result) (key 
 
 // blockValue is the value of references to one block: one instance, or an object or tuple of them.
 func (ev *evaluator) blockValue(sc *scope, b *block, refs []*ref, x *extra, res *result) cty.Value {
-	if x.inner == b && !(b.isTenant() && frameOnly(refs)) {
+	if x.inner == b && (!b.isTenant() || !frameOnly(refs)) {
 		res.failed = true
 		ev.report(hcl.Diagnostics{{
 			Severity: hcl.DiagError, Summary: "Block refers to itself",

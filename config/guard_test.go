@@ -153,7 +153,7 @@ func FuzzParse(f *testing.F) {
 		}
 		g, diags := Load(files(src), ".", registry)
 		if !diags.HasErrors() {
-			g.Validate()
+			_ = g.Validate()
 		}
 	})
 }
@@ -166,7 +166,7 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src string) {
 		g, diags := Load(fstest.MapFS{"x.weir.json": {Data: []byte(src)}}, ".", registry)
 		if !diags.HasErrors() {
-			g.Validate()
+			_ = g.Validate()
 		}
 	})
 }
