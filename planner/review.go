@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/weir-project/weir/planner/dirsync"
 )
 
@@ -21,6 +23,9 @@ type Item struct {
 	Destructive bool
 	// Text describes the item for people: "~ domain.mail".
 	Text string
+	// Before is the live object that a destructive item was decided upon; cty.NilVal for every other item and for
+	// accounts, whose digest covers it.
+	Before cty.Value
 }
 
 // Review lists the items of a part that would be applied.
@@ -48,7 +53,11 @@ func (c *Change) Item() Item {
 	for _, p := range c.Paths {
 		fmt.Fprintf(&b, "%s\x00%s\x00%s\x00", p.Path, Text(orEmpty(p.Before)), Text(orEmpty(p.After)))
 	}
-	return Item{Digest: digest(b.String()), Destructive: c.Destructive(), Text: string(c.Action) + " " + c.Address}
+	item := Item{Digest: digest(b.String()), Destructive: c.Destructive(), Text: string(c.Action) + " " + c.Address, Before: cty.NilVal}
+	if item.Destructive {
+		item.Before = c.Before
+	}
+	return item
 }
 
 // DecisionItem is an account decision as an item of a review.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -164,6 +165,10 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 			r.report.AlreadySo++
 		case now.Digest != item.Digest && (now.Destructive || item.Destructive):
 			r.report.Changed = append(r.report.Changed, Item{address, "reviewed as " + item.Text + ", now " + now.Text + " with other facts"})
+		case item.Destructive:
+			if paths := r.changedSince(address, item); len(paths) > 0 {
+				r.report.Changed = append(r.report.Changed, Item{address, fmt.Sprintf("reviewed as %s, and %s changed since", item.Text, strings.Join(paths, ", "))})
+			}
 		}
 	}
 	slices.SortFunc(r.report.Changed, func(a, b Item) int { return compare(a.Address, b.Address) })
@@ -188,6 +193,19 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 		return r.finish(), err
 	}
 	return r.finish(), context.Cause(ctx)
+}
+
+// changedSince names the attributes in which the object of a destructive item is not the one that was reviewed.
+func (r *run) changedSince(address string, item planner.Item) []string {
+	c := r.part[address]
+	if c == nil {
+		return nil
+	}
+	t := r.Plan.Registry.Type(c.Type)
+	if t == nil {
+		return nil
+	}
+	return resource.Differences(t.Attributes, known(t, item.Before), known(t, c.Before))
 }
 
 // present reports whether a reviewed address still exists in the fresh decision in any form that could matter: an
