@@ -227,6 +227,9 @@ func (a *App) openArchive(ctx context.Context, c configFlags, p *planner.Plan) (
 	if w.lineage != p.Lineage {
 		return fail(fmt.Errorf("the plan belongs to another configuration (%s; this one is %s); nothing was changed", p.Lineage, w.lineage))
 	}
+	if err := w.guardBucket(ctx); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
 	return w, nil
 }
 

@@ -55,13 +55,14 @@ type workspace struct {
 	graph    *config.Graph
 	frame    *config.Frame
 	bucket   *store.Bucket
-	// stateURL is where state is kept; local says that it is a folder on this machine.
-	stateURL string
-	local    bool
-	pool     *providers.Pool
-	secrets  *secrets.Run
-	breaker  *fleet.Breaker
-	ttl      time.Duration
+	// stateURL is where state is kept; local says that it is a folder on this machine, own that no url was written, so
+	// that it lies beside the files and nobody else can have been pointed at it.
+	stateURL   string
+	local, own bool
+	pool       *providers.Pool
+	secrets    *secrets.Run
+	breaker    *fleet.Breaker
+	ttl        time.Duration
 	// lineage identifies the configuration; fresh says that no run has recorded it yet.
 	lineage string
 	fresh   bool
@@ -82,7 +83,25 @@ func (a *App) open(ctx context.Context, f configFlags) (*workspace, error) {
 	if err := w.openState(ctx); err != nil {
 		return nil, errors.Join(err, around.close())
 	}
+	if err := w.guardBucket(ctx); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
 	return w, nil
+}
+
+// guardBucket refuses a bucket of another configuration or realm as a whole, so that a run that is pointed at the wrong
+// one does not begin with those of its tenants that are new there. One head speaks for all: each tenant's own is looked
+// at again before it is planned. Damaged heads are left to their tenants.
+func (w *workspace) guardBucket(ctx context.Context) error {
+	var unreadable error
+	for head, err := range w.bucket.Heads(ctx) {
+		if err != nil {
+			unreadable = fmt.Errorf("state %s cannot be read: %w", w.stateURL, err)
+			continue
+		}
+		return head.Guard(w.around.realm, w.lineage)
+	}
+	return unreadable
 }
 
 // close gives everything back; it keeps the simulated world.
@@ -207,6 +226,7 @@ func digestOf(sources string, f *config.Frame) string {
 func (w *workspace) openState(ctx context.Context) error {
 	settings := w.frame.Settings
 	w.stateURL = w.around.stateURL
+	w.own = w.stateURL != "" || settings.StateURL == ""
 	if w.stateURL == "" {
 		w.stateURL = settings.StateURL
 	}
@@ -262,11 +282,11 @@ func (w *workspace) prepareFolder() error {
 
 func privateDir(path string) error { return os.MkdirAll(path, 0o700) }
 
-// lineageFile keeps the configuration's identity: beside a local state, else in the configuration's folder, to be
-// committed with it. Every copy of one configuration has the same, so that another configuration that is pointed at
-// the same bucket by mistake is refused.
+// lineageFile keeps the configuration's identity: in a state folder of its own, else in the configuration's folder, to
+// be committed with it. Every copy of one configuration has the same, so that another configuration that is pointed at
+// the same bucket or folder by mistake is refused.
 func (w *workspace) lineageFile() string {
-	if w.local {
+	if w.own {
 		return filepath.Join(strings.TrimPrefix(w.stateURL, "file://"), "configuration.json")
 	}
 	return filepath.Join(w.app.dir(), "weir.lock.json")
@@ -307,7 +327,7 @@ func (w *workspace) recordLineage() error {
 		return err
 	}
 	w.fresh = false
-	if !w.local {
+	if !w.own {
 		w.app.say("Wrote %s, which identifies this configuration: commit it.", filepath.Base(w.lineageFile()))
 	}
 	return nil
