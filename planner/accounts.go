@@ -299,7 +299,14 @@ func (p *Part) takeDownAccounts(req *Request) {
 			Loses:   append([]string{a.Address}, before.Aliases...),
 			Reasons: []dirsync.Reason{{Text: "everything that Weir made in this tenant is taken down"}},
 		})
+		if !before.Active {
+			continue
+		}
+		for _, address := range append([]string{a.Address}, before.Aliases...) {
+			result.StopsReceiving = append(result.StopsReceiving, dirsync.Stop{Address: address, Why: "its account is taken down"})
+		}
 	}
+	slices.SortFunc(result.StopsReceiving, func(a, b dirsync.Stop) int { return strings.Compare(a.Address, b.Address) })
 	p.Accounts = result
 }
 

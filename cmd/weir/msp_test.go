@@ -1,29 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/weir-project/weir/cmd/internal/cli"
 	"github.com/weir-project/weir/providers/sim"
 	"github.com/weir-project/weir/providers/sim/world"
 )
 
-// customers is how many customers the fleet of the msp test has.
-const customers = 200
-
 // fleet is examples/msp over a generated world, in a folder of its own.
-type fleet struct {
-	t      *testing.T
-	dir    string
-	server *sim.Server
-	env    map[string]string
-}
+type fleet struct{ *site }
 
 func newFleet(t *testing.T, tenants int) *fleet {
 	t.Helper()
@@ -31,20 +20,10 @@ func newFleet(t *testing.T, tenants int) *fleet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{t: t, dir: t.TempDir(), env: map[string]string{"NO_COLOR": "1"}}
-	if err := os.CopyFS(f.dir, os.DirFS(filepath.Join(repository, "examples", "msp"))); err != nil {
-		t.Fatal(err)
-	}
+	f := &fleet{newSite(t, "msp", nil)}
 	f.write("customers.csv", customersCSV(w))
 	f.write("exemptions.csv", "customer,address,as,reason,owner\n")
-	if f.server, err = sim.Start(sim.Options{World: w}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = f.server.Close() })
-	for _, kv := range f.server.Env() {
-		name, value, _ := strings.Cut(kv, "=")
-		f.env[name] = value
-	}
+	f.serve(w)
 	return f
 }
 
@@ -64,33 +43,6 @@ func customersCSV(w *world.World) string {
 		}
 	}
 	return b.String()
-}
-
-func (f *fleet) write(name, text string) {
-	f.t.Helper()
-	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-func (f *fleet) weir(want int, args ...string) string {
-	f.t.Helper()
-	var stdout, stderr bytes.Buffer
-	app := &cli.App{
-		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &lockedWriter{w: &stderr}, Dir: f.dir, Now: time.Now, Random: randomness{},
-		Env: func(name string) (string, bool) { v, ok := f.env[name]; return v, ok },
-	}
-	if code := cli.Main(app, args); code != want {
-		f.t.Fatalf("weir %s: exit code %d, want %d\n%s\n%s", strings.Join(args, " "), code, want, tail(stdout.String()), tail(stderr.String()))
-	}
-	return stdout.String()
-}
-
-func tail(s string) string {
-	if len(s) > 4000 {
-		return "…" + s[len(s)-4000:]
-	}
-	return s
 }
 
 func (f *fleet) organizations() int {

@@ -125,10 +125,12 @@ func (a *App) planAndApply(ctx context.Context, c configFlags, f applyFlags, o p
 		return err
 	}
 	w.warn(diags)
+	options := a.outOptions()
+	options.Asking, options.Flags = true, a.repeated(c)
 	if f.json {
 		err = render.Events(a.Stdout, p)
 	} else {
-		err = render.Text(a.Stdout, p, a.outOptions())
+		err = render.Text(a.Stdout, p, options)
 	}
 	if err != nil {
 		return err
@@ -321,7 +323,9 @@ func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o 
 	if f.json {
 		err = render.OutcomesJSON(w.app.Stdout, outcomes)
 	} else {
-		err = render.Outcomes(w.app.Stdout, outcomes, w.app.outOptions())
+		options := w.app.outOptions()
+		options.Flags = w.app.repeated(w.flags)
+		err = render.Outcomes(w.app.Stdout, outcomes, options)
 	}
 	if err != nil {
 		return err

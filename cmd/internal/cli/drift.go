@@ -42,13 +42,15 @@ func (a *App) driftCommand() *cobra.Command {
 					return err
 				}
 			}
+			options := a.outOptions()
+			options.Flags = a.repeated(c)
 			switch {
 			case asJSON:
 				err = render.Events(a.Stdout, p)
 			case markdown:
-				err = render.DriftMarkdown(a.Stdout, p, a.outOptions())
+				err = render.DriftMarkdown(a.Stdout, p, options)
 			default:
-				err = render.DriftText(a.Stdout, p, a.outOptions())
+				err = render.DriftText(a.Stdout, p, options)
 			}
 			if err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"sort"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -65,7 +66,7 @@ func (a *App) planCommand() *cobra.Command {
 				}
 			}
 			options := a.outOptions()
-			options.Names = names
+			options.Names, options.Flags = names, a.repeated(c)
 			switch {
 			case asJSON:
 				err = render.Events(a.Stdout, p)
@@ -78,7 +79,7 @@ func (a *App) planCommand() *cobra.Command {
 				return err
 			}
 			if out != "" && !asJSON {
-				a.say("\nSaved to %s. To apply exactly this:\n\n    weir apply %s", out, out)
+				a.say("\nSaved to %s. To apply exactly this:\n\n    weir %s", out, strings.Join(append(append([]string{"apply"}, a.repeated(c)...), out), " "))
 			}
 			return codeOrNil(planCode(p, detailed))
 		},
@@ -96,6 +97,21 @@ func (a *App) planCommand() *cobra.Command {
 	flags.BoolVar(&destroy, "destroy", false, "plan to take everything down")
 	flags.BoolVar(&plaintext, "plaintext-plan", false, "allow values of sensitive variables in the plan file, unencrypted")
 	return cmd
+}
+
+// repeated are the flags that a command printed for the reader must repeat to mean the same.
+func (a *App) repeated(c configFlags) []string {
+	var out []string
+	if a.global.dir != "" {
+		out = append(out, "-C", a.global.dir)
+	}
+	if c.simulate {
+		out = append(out, "--simulate")
+	}
+	for _, name := range c.varFiles {
+		out = append(out, "--var-file", name)
+	}
+	return out
 }
 
 // plan plans every selected tenant, then the root. A tenant that fails is recorded in its part and stops nobody else.
