@@ -191,7 +191,7 @@ func customizeRegistration(req *resource.PlanRequest) error {
 		for _, name := range []string{"secret_key_id", "secret_expires"} {
 			set(name, cty.UnknownVal(cty.String))
 		}
-		set("secrets", cty.UnknownVal(cty.Map(cty.String)))
+		// secrets stays as it is read: what it will be also depends on when the replaced one is removed.
 		req.Reasons, req.Force = append(req.Reasons, why), true
 		return nil
 	}
