@@ -46,6 +46,7 @@ func sample() *State {
 			Sensitive: []string{"name"}, Versions: map[string]string{"password": "hmac:00"},
 			Undelivered: []string{"secret"},
 			Ownership:   Adopted, PreventDestroy: true, Dependencies: []string{"tenant.this"},
+			Bindings:    []Binding{{Address: "alice@contoso.com", UID: 7, ObjectID: "o-1"}},
 			SettleUntil: noon.Add(1), Op: "op-1", Created: noon, Updated: noon.Add(2),
 		},
 		"value.x": {Address: "value.x", Type: "value", Ownership: Created},

@@ -132,11 +132,25 @@ type Object struct {
 	// Previous is Values before the last write, to recognise it while settling;
 	// cty.NilVal for none.
 	Previous cty.Value
+	// Bindings are, for an object that names people by address (an exemption), the
+	// accounts and directory objects that the addresses stood for on first sight, so
+	// that it follows a rename.
+	Bindings []Binding
 	// Op is the id of the operation that last changed the object.
 	Op string
 	// Created is when it came into state, Updated when it last changed; UTC.
 	Created time.Time
 	Updated time.Time
+}
+
+// Binding says what an address stood for when it was first seen.
+type Binding struct {
+	// Address as it is named, lower case.
+	Address string
+	// UID is the Essentials user id, ObjectID the Entra object id; 0 and empty while
+	// there was none.
+	UID      int
+	ObjectID string
 }
 
 // Account is one account that a sync policy derived from the directory. It is

@@ -71,9 +71,16 @@ type objectV1 struct {
 	Dependencies   []string          `json:"dependencies,omitempty"`
 	SettleUntil    time.Time         `json:"settle_until,omitzero"`
 	Previous       json.RawMessage   `json:"previous,omitempty"`
+	Bindings       []bindingV1       `json:"bindings,omitempty"`
 	Op             string            `json:"op,omitempty"`
 	Created        time.Time         `json:"created,omitzero"`
 	Updated        time.Time         `json:"updated,omitzero"`
+}
+
+type bindingV1 struct {
+	Address  string `json:"address"`
+	UID      int    `json:"uid,omitempty"`
+	ObjectID string `json:"object_id,omitempty"`
 }
 
 type accountV1 struct {
@@ -234,7 +241,7 @@ func storeObject(o *Object) (*objectV1, error) {
 		Address: o.Address, Type: o.Type, ID: o.ID, Provider: o.Provider,
 		Values: values, Sensitive: o.Sensitive, Versions: o.Versions, Undelivered: o.Undelivered,
 		Ownership: o.Ownership, PreventDestroy: o.PreventDestroy, Dependencies: o.Dependencies,
-		SettleUntil: o.SettleUntil, Previous: previous, Op: o.Op, Created: o.Created, Updated: o.Updated,
+		SettleUntil: o.SettleUntil, Previous: previous, Bindings: storeBindings(o.Bindings), Op: o.Op, Created: o.Created, Updated: o.Updated,
 	}, nil
 }
 
@@ -283,6 +290,10 @@ func checkNumbers(v cty.Value) error {
 		}
 		return true, nil
 	})
+}
+
+func storeBindings(bindings []Binding) []bindingV1 {
+	return convert(bindings, func(b Binding) bindingV1 { return bindingV1(b) })
 }
 
 func storeSkips(skips []Skip) []skipV1 {
@@ -413,6 +424,7 @@ func (v *objectV1) load() (*Object, error) {
 		Values: values, Sensitive: v.Sensitive, Versions: v.Versions, Undelivered: v.Undelivered,
 		Ownership: v.Ownership, PreventDestroy: v.PreventDestroy, Dependencies: v.Dependencies,
 		SettleUntil: v.SettleUntil, Previous: previous, Op: v.Op, Created: v.Created, Updated: v.Updated,
+		Bindings: convert(v.Bindings, func(b bindingV1) Binding { return Binding(b) }),
 	}, nil
 }
 

@@ -177,7 +177,10 @@ func conformList(t *testing.T, s Store) {
 			t.Errorf("list %q: %q, want %q", row.prefix, got, row.want)
 		}
 	}
-	for range s.List(t.Context(), "t/") {
+	for _, err := range s.List(t.Context(), "t/") {
+		if err != nil {
+			t.Error(err)
+		}
 		break // leaving early is allowed
 	}
 }
@@ -343,7 +346,10 @@ func conformTenants(t *testing.T, s Store) {
 	if heads != len(want) {
 		t.Errorf("%d heads, want %d", heads, len(want))
 	}
-	for range b.Heads(t.Context()) {
+	for _, err := range b.Heads(t.Context()) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 }

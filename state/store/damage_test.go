@@ -241,7 +241,7 @@ func (c careless) Put(ctx context.Context, key string, body []byte, prev Version
 		body = body[:1000]
 	}
 	if prev == "" && c.creates || prev != "" && c.swaps {
-		_, prev, _ = c.Store.Get(ctx, key)
+		_, prev, _ = c.Get(ctx, key)
 	}
 	return c.Store.Put(ctx, key, body, prev)
 }
