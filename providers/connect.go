@@ -24,6 +24,9 @@ import (
 // Redactor takes secrets that a run has seen out of texts.
 type Redactor = transport.Secrets
 
+// Secrets is the process's redactor, which learns every credential that a client is given.
+func Secrets() *Redactor { return transport.ProcessSecrets() }
+
 // Endpoints are where a simulator answers. The zero value means the vendors themselves.
 type Endpoints struct {
 	// Login, Graph, Exchange and Essentials are base URLs without a path; DNS is host:port.

@@ -317,7 +317,7 @@ func parseElement(raw json.RawMessage, made map[string]*directory.Account, faile
 		failed[directory.Fold(string(one.Identifier))] = &resource.Error{Kind: batchKind(status), Status: status, Detail: clip(string(one.ErrorMessage))}
 	}
 	for _, u := range []*wireUser{&e.wireUser, e.User, e.Inner} {
-		if u != nil && u.PrimaryEmail != "" && e.wireError.ErrorMessage == "" && e.Status.value < 400 {
+		if u != nil && u.PrimaryEmail != "" && e.ErrorMessage == "" && e.Status.value < 400 {
 			a := accountOf(u)
 			made[a.Address] = a
 		}

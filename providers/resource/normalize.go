@@ -111,7 +111,7 @@ func asSet(rewrite func(string) string) func(cty.Value) cty.Value {
 
 func stringsOf(v cty.Value) ([]string, bool) {
 	t := v.Type()
-	if !(t.IsListType() || t.IsSetType()) || t.ElementType() != cty.String {
+	if !t.IsListType() && !t.IsSetType() || t.ElementType() != cty.String {
 		return nil, false
 	}
 	out := make([]string, 0, v.LengthInt())

@@ -38,7 +38,7 @@ type App struct {
 	// Width is the terminal's, 0 when unknown.
 	Width int
 
-	secrets providers.Redactor
+	secrets *providers.Redactor
 	global  globalFlags
 }
 
@@ -76,6 +76,7 @@ func Main(app *App, args []string) int {
 		<-ctx.Done()
 		stop()
 	}()
+	app.secrets = providers.Secrets()
 	root := app.command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -146,7 +146,7 @@ func checkMarkdown(t *testing.T, name, text string) {
 			rest = regexp.MustCompile(`\\[[:punct:]]`).ReplaceAllString(rest, "")
 		}
 		for _, bad := range []string{"<", "`", "://", "](", "www.", "WWW."} {
-			if strings.Contains(rest, bad) && !(summary && bad != "<") {
+			if strings.Contains(rest, bad) && (!summary || bad == "<") {
 				t.Errorf("%s: %q in %q (of %q)", name, bad, rest, line)
 			}
 		}
