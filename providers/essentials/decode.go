@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-project/weir/providers/internal/transport"
 	"github.com/weir-project/weir/providers/resource"
 )
 
@@ -102,9 +103,11 @@ func (t *flexTime) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// clip shortens foreign text for an error message and takes control bytes out.
+// clip shortens foreign text for an error message and takes secrets and control bytes out.
 func clip(s string) string {
-	const most = 200
+	const most, redacted = 200, 1 << 16
+	// Secrets go before the text is cut: what is left of one that was cut in two is not recognised any more.
+	s = transport.Redact(s[:min(len(s), redacted)])
 	s = strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f {
 			return ' '
