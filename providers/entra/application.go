@@ -46,7 +46,7 @@ var (
 		for i := range all {
 			all[i] = canonicalURI(all[i])
 		}
-		return resource.UnorderedSet.Apply(stringSet(all))
+		return resource.UnorderedSet.Apply(resource.StringSet(all))
 	}}
 )
 
@@ -147,7 +147,7 @@ func matchRegistration(config, live cty.Value) bool {
 }
 
 func profileOf(v cty.Value) string {
-	if p := textOf(resource.Get(v, "profile")); p != "" {
+	if p := resource.Text(resource.Get(v, "profile"), ""); p != "" {
 		return p
 	}
 	return "directory_sync"
@@ -164,7 +164,7 @@ func customizeRegistration(req *resource.PlanRequest) error {
 		set("redirect_uris", uris)
 	}
 	if resource.Get(req.Config, "permissions").IsNull() {
-		set("permissions", stringSet(profiles[profileOf(req.Planned)]))
+		set("permissions", resource.StringSet(profiles[profileOf(req.Planned)]))
 	}
 	if resource.Get(req.Config, "granted").IsNull() {
 		granted := resource.Get(req.Planned, "permissions")
@@ -218,13 +218,13 @@ func defaultRedirects(req *resource.PlanRequest) (cty.Value, error) {
 	if !slices.ContainsFunc(have, func(u string) bool { return canonicalURI(u) == canonicalURI(data.ConsoleURL) }) {
 		have = append(have, data.ConsoleURL)
 	}
-	return stringSet(have), nil
+	return resource.StringSet(have), nil
 }
 
 // secretSpans reads the secret block; without one its defaults hold, since the sync needs a secret (R11).
 func secretSpans(planned cty.Value, now time.Time) (lifetime, before span, err error) {
 	read := func(name, otherwise string) (span, error) {
-		s := textOf(resource.Get(planned, "secret."+name))
+		s := resource.Text(resource.Get(planned, "secret."+name), "")
 		if s == "" {
 			s = otherwise
 		}
@@ -250,7 +250,7 @@ func secretSpans(planned cty.Value, now time.Time) (lifetime, before span, err e
 // rotation says why a new secret must be issued; "" when the remembered one, keep, stays.
 func rotation(req *resource.PlanRequest, before span) (why, keep, expires string) {
 	standing := textMap(resource.Get(req.Live, "secrets"))
-	remembered := textOf(resource.Get(req.Prior, "secret_key_id"))
+	remembered := resource.Text(resource.Get(req.Prior, "secret_key_id"), "")
 	end, ok := standing[remembered]
 	switch {
 	case remembered == "":
@@ -286,15 +286,15 @@ func (r *registration) candidate() bool {
 func (r *registration) live(sp string, g *grants) resource.Live {
 	members := resource.Null(appRegistration().Attributes)
 	members["name"] = cty.StringVal(r.name)
-	members["redirect_uris"] = stringSet(r.redirectURIs)
-	members["permissions"] = stringSet(textsOf(r.declared))
+	members["redirect_uris"] = resource.StringSet(r.redirectURIs)
+	members["permissions"] = resource.StringSet(textsOf(r.declared))
 	members["client_id"], members["object_id"] = cty.StringVal(r.appID), cty.StringVal(r.id)
 	if sp != "" {
 		members["service_principal_id"] = cty.StringVal(sp)
 	}
 	members["granted"] = cty.SetValEmpty(cty.String)
 	if g != nil {
-		members["granted"] = stringSet(textsOf(g.permissions()))
+		members["granted"] = resource.StringSet(textsOf(g.permissions()))
 	}
 	ends := map[string]cty.Value{}
 	var newest *password
@@ -472,7 +472,7 @@ func shortened(operation string) string {
 func writeOf(change *resource.Change, create bool) (write, error) {
 	var w write
 	if create || change.Changes("name") {
-		name := textOf(resource.Get(change.Planned, "name"))
+		name := resource.Text(resource.Get(change.Planned, "name"), "")
 		w.name = &name
 	}
 	if create || change.Changes("redirect_uris") {
@@ -571,7 +571,7 @@ func latest(all []password, start time.Time) time.Time {
 // secret issues a client secret when the plan leaves its key id open, and otherwise removes those of ours that are not the
 // planned one. The replaced secret stays until its consumers have the new one: retireSecrets removes it.
 func (c *Client) secret(ctx context.Context, r *registration, change *resource.Change) (*password, error) {
-	keep := textOf(resource.Get(change.Planned, "secret_key_id"))
+	keep := resource.Text(resource.Get(change.Planned, "secret_key_id"), "")
 	if keep != "" {
 		if !slices.ContainsFunc(r.passwords, func(p password) bool { return p.ours() && strings.EqualFold(p.keyID, keep) }) {
 			return nil, &resource.Error{Op: "keep client secret", Subject: keep, Kind: resource.ErrConflict, Detail: "it is gone since the plan was made", Hint: "Plan again: a new one is issued"}

@@ -125,7 +125,7 @@ func minimal() map[string]cty.Value {
 	return map[string]cty.Value{"name": cty.StringVal("Essentials sync")}
 }
 
-func key(live resource.Live) string { return textOf(resource.Get(live.Value, "secret_key_id")) }
+func key(live resource.Live) string { return resource.Text(resource.Get(live.Value, "secret_key_id"), "") }
 
 func TestCreateFromProfile(t *testing.T) {
 	v := newVendor(t, world.Quickstart())
@@ -136,7 +136,7 @@ func TestCreateFromProfile(t *testing.T) {
 		a.Secrets[0].DisplayName != "weir-op-1" || a.Secrets[0].Value != r.secrets.values[key(live)] || r.secrets.values["issuer"] != "app_registration.sync#secret_value" {
 		t.Fatalf("application %+v, issued %v", a, r.secrets.values)
 	}
-	if want := v.world.Now().AddDate(2, 0, 0).Format(time.RFC3339); textOf(resource.Get(live.Value, "secret_expires")) != want {
+	if want := v.world.Now().AddDate(2, 0, 0).Format(time.RFC3339); resource.Text(resource.Get(live.Value, "secret_expires"), "") != want {
 		t.Errorf("ends %#v, want %s", resource.Get(live.Value, "secret_expires"), want)
 	}
 	want := slices.Sorted(slices.Values(profiles["directory_sync"]))

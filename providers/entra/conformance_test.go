@@ -22,7 +22,7 @@ func block(written map[string]cty.Value) cty.Value {
 	return v
 }
 
-func texts(s ...string) cty.Value { return stringSet(s) }
+func texts(s ...string) cty.Value { return resource.StringSet(s) }
 
 // edit changes the application of a block as a person would in the portal.
 func (v *vendor) edit(path string, value cty.Value) error {

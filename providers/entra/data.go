@@ -155,8 +155,8 @@ func (c *Client) domainValues(ctx context.Context, members map[string]cty.Value)
 		}
 		hosts[d.name] = cty.StringVal(host)
 	}
-	members["domains"], members["verified_domains"] = stringList(names), stringSet(verified)
-	members["mail_host_inferred"] = stringSet(inferred)
+	members["domains"], members["verified_domains"] = stringList(names), resource.StringSet(verified)
+	members["mail_host_inferred"] = resource.StringSet(inferred)
 	members["mail_host"] = cty.MapValEmpty(cty.String)
 	if len(hosts) > 0 {
 		members["mail_host"] = cty.MapVal(hosts)
@@ -178,7 +178,7 @@ func stringList(all []string) cty.Value {
 	if len(all) == 0 {
 		return cty.ListValEmpty(cty.String)
 	}
-	return cty.ListVal(stringSet(all).AsValueSlice())
+	return cty.ListVal(resource.StringSet(all).AsValueSlice())
 }
 
 // groupValues lists groups without members. A list in doubt is an error: what is not in it would count as no group.

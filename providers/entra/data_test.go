@@ -58,11 +58,11 @@ func TestDirectoryData(t *testing.T) {
 		}
 	}
 	groups := resource.Get(got, "groups").AsValueMap()
-	if _, twice := groups["Twice"]; twice || len(groups) != 3 || textOf(groups["Sales"].GetAttr("address")) != "sales@contoso.example" {
+	if _, twice := groups["Twice"]; twice || len(groups) != 3 || resource.Text(groups["Sales"].GetAttr("address"), "") != "sales@contoso.example" {
 		t.Errorf("groups %#v", groups)
 	}
-	if textOf(resource.Get(got, "organization.id")) != contoso || textOf(resource.Get(got, "default_domain")) != "contoso.example" ||
-		textOf(resource.Get(got, "initial_domain")) != "contoso.onmicrosoft.example" {
+	if resource.Text(resource.Get(got, "organization.id"), "") != contoso || resource.Text(resource.Get(got, "default_domain"), "") != "contoso.example" ||
+		resource.Text(resource.Get(got, "initial_domain"), "") != "contoso.onmicrosoft.example" {
 		t.Errorf("%#v", got)
 	}
 

@@ -4,19 +4,9 @@ import (
 	"slices"
 
 	"github.com/zclconf/go-cty/cty"
-)
 
-// stringSet is a set of strings; empty, not null, when there are none.
-func stringSet(all []string) cty.Value {
-	if len(all) == 0 {
-		return cty.SetValEmpty(cty.String)
-	}
-	vals := make([]cty.Value, len(all))
-	for i, s := range all {
-		vals[i] = cty.StringVal(s)
-	}
-	return cty.SetVal(vals)
-}
+	"github.com/weir-project/weir/providers/resource"
+)
 
 // stringsOf are the strings of a set or list, sorted; none when it is null or not known.
 func stringsOf(v cty.Value) []string {
@@ -34,15 +24,6 @@ func stringsOf(v cty.Value) []string {
 	return out
 }
 
-// textOf is a string; "" when it is null or not known.
-func textOf(v cty.Value) string {
-	v, _ = v.Unmark()
-	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || v.Type() != cty.String {
-		return ""
-	}
-	return v.AsString()
-}
-
 // textMap is a map of strings; empty when it is null or not known.
 func textMap(v cty.Value) map[string]string {
 	out := map[string]string{}
@@ -52,7 +33,7 @@ func textMap(v cty.Value) map[string]string {
 	}
 	for it := v.ElementIterator(); it.Next(); {
 		k, e := it.Element()
-		out[k.AsString()] = textOf(e)
+		out[k.AsString()] = resource.Text(e, "")
 	}
 	return out
 }

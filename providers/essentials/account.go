@@ -35,7 +35,7 @@ func accountType() *resource.Type {
 	return &resource.Type{
 		Name: "account", Provider: "essentials", Attributes: accountTable, After: []string{"tenant", "domain", "sync_policy", "exemption"},
 		Purpose:   "An Essentials user or functional account declared by hand.",
-		Key:       func(v cty.Value) string { return folded(text(plain(v), "email")) },
+		Key:       func(v cty.Value) string { return folded(resource.Text(resource.Bare(v), "email")) },
 		Customize: customizeAccount,
 		List:      listAccountObjects,
 		Read:      readAccountObject,
@@ -62,7 +62,7 @@ func accountLive(a *directory.Account) resource.Live {
 	uid := strconv.Itoa(a.UID)
 	return resource.Live{ID: resource.ObjectID(uid), Name: a.Address, Value: cty.ObjectVal(map[string]cty.Value{
 		"email": cty.StringVal(a.Address), "type": cty.StringVal(string(a.Type)), "first_name": stringValue(flexString(a.FirstName)),
-		"last_name": stringValue(flexString(a.Surname)), "aliases": setValue(a.Aliases), "active": cty.BoolVal(a.Active),
+		"last_name": stringValue(flexString(a.Surname)), "aliases": resource.StringSet(a.Aliases), "active": cty.BoolVal(a.Active),
 		"billable": cty.BoolVal(a.Billable), "uid": cty.StringVal(uid),
 	})}
 }
@@ -125,7 +125,7 @@ func (c *Client) accountByUID(ctx context.Context, org, id string) (*directory.A
 
 // accountByID finds the account of a change: at the address that it had, or, renamed meanwhile, by its number.
 func (c *Client) accountByID(ctx context.Context, org string, change *resource.Change) (*directory.Account, error) {
-	if address := text(plain(change.Prior), "email"); address != "" {
+	if address := resource.Text(resource.Bare(change.Prior), "email"); address != "" {
 		a, err := c.account(ctx, org, address)
 		if err == nil && strconv.Itoa(a.UID) == string(change.ID) {
 			return a, nil
@@ -140,10 +140,10 @@ func (c *Client) accountByID(ctx context.Context, org string, change *resource.C
 // plannedAccount is base with what is planned.
 func plannedAccount(base directory.Account, planned cty.Value) *directory.Account {
 	a := base
-	if v := text(planned, "email"); v != "" {
+	if v := resource.Text(planned, "email"); v != "" {
 		a.Address = folded(v)
 	}
-	if v := folded(text(planned, "type")); v != "" {
+	if v := folded(resource.Text(planned, "type")); v != "" {
 		a.Type = directory.AccountType(v)
 	}
 	if v := resource.Get(planned, "first_name"); !v.IsNull() {
@@ -152,13 +152,13 @@ func plannedAccount(base directory.Account, planned cty.Value) *directory.Accoun
 	if v := resource.Get(planned, "last_name"); !v.IsNull() {
 		a.Surname = v.AsString()
 	}
-	if all, ok := words(planned, "aliases"); ok {
+	if all, ok := resource.Words(planned, "aliases"); ok {
 		a.Aliases = foldedSorted(all)
 	}
-	if v, ok := flag(planned, "active"); ok {
+	if v, ok := resource.Flag(planned, "active"); ok {
 		a.Active = v
 	}
-	if v, ok := flag(planned, "billable"); ok {
+	if v, ok := resource.Flag(planned, "billable"); ok {
 		a.Billable = v
 	}
 	return &a
@@ -171,7 +171,7 @@ func createAccount(ctx context.Context, conn *resource.Conn, change *resource.Ch
 	}
 	a := plannedAccount(directory.Account{Type: directory.EndUser, Active: true, Billable: true}, change.Planned)
 	body := newUserOf(a)
-	if billable, ok := flag(change.Planned, "billable"); ok {
+	if billable, ok := resource.Flag(change.Planned, "billable"); ok {
 		body.Billable = &billable
 	}
 	q := orgCall("create account", http.MethodPost, org, "users").about(a.Address).with(body)
@@ -223,9 +223,9 @@ func updateAccount(ctx context.Context, conn *resource.Conn, change *resource.Ch
 }
 
 func customizeAccount(req *resource.PlanRequest) error {
-	planned, live := plain(req.Planned), plain(req.Live)
-	address := folded(text(planned, "email"))
-	if all, ok := words(planned, "aliases"); ok {
+	planned, live := resource.Bare(req.Planned), resource.Bare(req.Live)
+	address := folded(resource.Text(planned, "email"))
+	if all, ok := resource.Words(planned, "aliases"); ok {
 		for _, alias := range all {
 			if folded(alias) == address {
 				return &resource.Error{Op: "plan account", Subject: address, Attribute: "aliases", Kind: resource.ErrInvalid,
@@ -236,7 +236,7 @@ func customizeAccount(req *resource.PlanRequest) error {
 	if live.IsNull() {
 		return nil
 	}
-	have, want := directory.AccountType(folded(text(live, "type"))), directory.AccountType(folded(text(planned, "type")))
+	have, want := directory.AccountType(folded(resource.Text(live, "type"))), directory.AccountType(folded(resource.Text(planned, "type")))
 	if want != "" && have != want && (have.IsAdmin() || want.IsAdmin()) {
 		req.Planned = resource.With(req.Planned, "type", cty.StringVal(string(have)))
 		req.Waits = append(req.Waits, fmt.Sprintf("%s is %s; somebody must make it %s in the portal, since Weir moves no account into or out of an administrator type",

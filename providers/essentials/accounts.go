@@ -160,7 +160,10 @@ type Writer struct {
 	org    string
 }
 
-var _ directory.AccountWriter = (*Writer)(nil)
+var (
+	_ directory.AccountWriter   = (*Writer)(nil)
+	_ directory.ExemptionWriter = (*Writer)(nil)
+)
 
 // NewWriter makes the writer of the connection's organization; it sends nothing.
 func NewWriter(conn *resource.Conn) (*Writer, error) {
@@ -399,6 +402,16 @@ func userChanges(before, after *directory.Account) (map[string]any, error) {
 		body["primary_email"] = directory.Fold(after.Address)
 	}
 	return body, nil
+}
+
+// AddExemption puts one address on the list of those that the hosted sync leaves alone; PUT adds to it.
+func (w *Writer) AddExemption(ctx context.Context, address string) error {
+	return w.client.addExemptions(ctx, w.org, []string{directory.Fold(address)})
+}
+
+// RemoveExemption takes one address off that list; the list as a whole is never deleted.
+func (w *Writer) RemoveExemption(ctx context.Context, address string) error {
+	return w.client.deleteExemption(ctx, w.org, directory.Fold(address))
 }
 
 // Delete removes the account for ever. It reads the account first: an address that has become the alias of another

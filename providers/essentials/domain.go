@@ -43,10 +43,10 @@ func domainType() *resource.Type {
 		Name: "domain", Provider: "essentials", Attributes: table, After: []string{"tenant"},
 		Purpose: "A domain of the Essentials organization, relayed or only known.",
 		ProtectByDefault: func(config cty.Value) bool {
-			return folded(text(plain(config), "purpose")) == "relay"
+			return folded(resource.Text(resource.Bare(config), "purpose")) == "relay"
 		},
 		Guard:     guardDomain,
-		Key:       func(v cty.Value) string { return folded(text(plain(v), "name")) },
+		Key:       func(v cty.Value) string { return folded(resource.Text(resource.Bare(v), "name")) },
 		Customize: customizeDomain,
 		List:      listDomainObjects,
 		Read:      readDomainObject,
@@ -71,7 +71,7 @@ func domainLive(d *domainRead, code string) resource.Live {
 		"name":                cty.StringVal(name),
 		"purpose":             cty.StringVal(purpose),
 		"destination":         stringValue(d.Destination),
-		"failovers":           setValue(d.Failovers),
+		"failovers":           resource.StringSet(d.Failovers),
 		"active":              cty.BoolVal(d.IsActive.value),
 		"verify":              cty.NullVal(cty.Bool),
 		"verified":            boolValue(d.IsVerified),
@@ -116,7 +116,7 @@ func createDomain(ctx context.Context, conn *resource.Conn, change *resource.Cha
 	if err != nil {
 		return resource.Live{}, err
 	}
-	name := folded(text(change.Planned, "name"))
+	name := folded(resource.Text(change.Planned, "name"))
 	if name == org {
 		// The organization came into being with its primary domain; the block that names it amends it.
 		if _, err := c.domain(ctx, org, name); err == nil {
@@ -183,7 +183,7 @@ func sameDomain(a, b wireDomain) bool {
 
 // overlayDomain sets what the planned value manages.
 func overlayDomain(d *wireDomain, planned cty.Value) {
-	if purpose := folded(text(planned, "purpose")); purpose != "" {
+	if purpose := folded(resource.Text(planned, "purpose")); purpose != "" {
 		relay := purpose == "relay"
 		if relay != d.IsRelay {
 			// A management domain is never active; one that begins to relay is meant to.
@@ -194,10 +194,10 @@ func overlayDomain(d *wireDomain, planned cty.Value) {
 	if v := resource.Get(planned, "destination"); !v.IsNull() {
 		d.Destination = folded(v.AsString())
 	}
-	if all, ok := words(planned, "failovers"); ok {
+	if all, ok := resource.Words(planned, "failovers"); ok {
 		d.Failovers = all
 	}
-	if active, ok := flag(planned, "active"); ok {
+	if active, ok := resource.Flag(planned, "active"); ok {
 		d.IsActive = active
 	}
 }
@@ -213,8 +213,8 @@ func finishDomain(ctx context.Context, c *Client, org, name string, change *reso
 		return domainLive(d, ""), err
 	}
 	live := domainLive(d, code)
-	already, _ := flag(change.Planned, "verified")
-	if wanted, _ := flag(change.Planned, "verify"); !wanted || already {
+	already, _ := resource.Flag(change.Planned, "verified")
+	if wanted, _ := resource.Flag(change.Planned, "verify"); !wanted || already {
 		if already {
 			live.Value = resource.With(live.Value, "verified", cty.True)
 		}
@@ -268,32 +268,32 @@ func deleteDomain(ctx context.Context, conn *resource.Conn, change *resource.Cha
 }
 
 func customizeDomain(req *resource.PlanRequest) error {
-	planned, live, prior := plain(req.Planned), plain(req.Live), plain(req.Prior)
-	purpose := folded(text(planned, "purpose"))
+	planned, live, prior := resource.Bare(req.Planned), resource.Bare(req.Live), resource.Bare(req.Prior)
+	purpose := folded(resource.Text(planned, "purpose"))
 	if purpose == "" {
-		purpose = folded(text(live, "purpose"))
+		purpose = folded(resource.Text(live, "purpose"))
 	}
-	if active, ok := flag(planned, "active"); ok && active && purpose == "management" {
-		return &resource.Error{Op: "plan domain", Subject: text(planned, "name"), Attribute: "active", Kind: resource.ErrInvalid,
+	if active, ok := resource.Flag(planned, "active"); ok && active && purpose == "management" {
+		return &resource.Error{Op: "plan domain", Subject: resource.Text(planned, "name"), Attribute: "active", Kind: resource.ErrInvalid,
 			Detail: "a management domain is never active", Hint: `Leave active out, or write purpose = "relay"`}
 	}
 	destination := resource.Get(planned, "destination")
-	if purpose == "relay" && destination.IsKnown() && text(planned, "destination") == "" && (destination.IsKnown() && !destination.IsNull() || text(live, "destination") == "") {
-		return &resource.Error{Op: "plan domain", Subject: text(planned, "name"), Attribute: "destination", Kind: resource.ErrInvalid,
-			Detail: "a relay domain needs a destination", Hint: `For Microsoft 365 write destination = data.directory.NAME.mail_host["` + text(planned, "name") + `"]`}
+	if purpose == "relay" && destination.IsKnown() && resource.Text(planned, "destination") == "" && (destination.IsKnown() && !destination.IsNull() || resource.Text(live, "destination") == "") {
+		return &resource.Error{Op: "plan domain", Subject: resource.Text(planned, "name"), Attribute: "destination", Kind: resource.ErrInvalid,
+			Detail: "a relay domain needs a destination", Hint: `For Microsoft 365 write destination = data.directory.NAME.mail_host["` + resource.Text(planned, "name") + `"]`}
 	}
 	// What Weir learned about verification stays in state: the API does not show it.
-	verified, asked := flag(prior, "verified")
+	verified, asked := resource.Flag(prior, "verified")
 	if verified {
 		req.Planned = resource.With(req.Planned, "verified", cty.True)
 	}
-	if wanted, _ := flag(planned, "verify"); wanted && asked && !verified && !live.IsNull() {
-		code := text(prior, "verification_record")
-		if code != "" && publishes(req.Mail, text(planned, "name"), code) {
+	if wanted, _ := resource.Flag(planned, "verify"); wanted && asked && !verified && !live.IsNull() {
+		code := resource.Text(prior, "verification_record")
+		if code != "" && publishes(req.Mail, resource.Text(planned, "name"), code) {
 			req.Force = true
 			req.Reasons = append(req.Reasons, "the verification record is published now; the vendor is asked to verify the domain")
 		} else if code != "" {
-			req.Waits = append(req.Waits, fmt.Sprintf("verification waits for the TXT record %q at %s", code, text(planned, "name")))
+			req.Waits = append(req.Waits, fmt.Sprintf("verification waits for the TXT record %q at %s", code, resource.Text(planned, "name")))
 		}
 	}
 	return nil
@@ -311,16 +311,16 @@ func publishes(mail resource.MailFacts, domain, code string) bool {
 // guardDomain holds what would stop mail: removing or un-relaying a domain whose MX is the gateway, and removing one that
 // carries addresses. What is not known holds too.
 func guardDomain(req *resource.GuardRequest) []string {
-	live, planned := plain(req.Live), plain(req.Planned)
+	live, planned := resource.Bare(req.Live), resource.Bare(req.Planned)
 	if live.IsNull() || req.Action == "create" {
 		return nil
 	}
-	name := folded(text(live, "name"))
+	name := folded(resource.Text(live, "name"))
 	removes := req.Action == "delete" || req.Action == "replace"
-	relays := folded(text(live, "purpose")) == "relay"
-	active, _ := flag(live, "active")
-	stops := relays && active && (removes || folded(text(planned, "purpose")) == "management")
-	if off, ok := flag(planned, "active"); relays && active && ok && !off {
+	relays := folded(resource.Text(live, "purpose")) == "relay"
+	active, _ := resource.Flag(live, "active")
+	stops := relays && active && (removes || folded(resource.Text(planned, "purpose")) == "management")
+	if off, ok := resource.Flag(planned, "active"); relays && active && ok && !off {
 		stops = true
 	}
 	var reasons []string

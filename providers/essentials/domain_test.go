@@ -88,20 +88,20 @@ func TestPrimaryDomainIsAmended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text(live.Value, "destination") != "contoso-example.mail.protection.outlook.com" || !strings.HasPrefix(text(live.Value, "verification_record"), "ppe-") {
+	if resource.Text(live.Value, "destination") != "contoso-example.mail.protection.outlook.com" || !strings.HasPrefix(resource.Text(live.Value, "verification_record"), "ppe-") {
 		t.Errorf("live %#v", live.Value)
 	}
-	if verified, ok := flag(live.Value, "verified"); !ok || verified {
+	if verified, ok := resource.Flag(live.Value, "verified"); !ok || verified {
 		t.Errorf("verified without a published record: %v %v", verified, ok)
 	}
-	if err := v.world.Portal([]byte(`{"zone":"contoso.example","txt":["` + text(live.Value, "verification_record") + `"]}`)); err != nil {
+	if err := v.world.Portal([]byte(`{"zone":"contoso.example","txt":["` + resource.Text(live.Value, "verification_record") + `"]}`)); err != nil {
 		t.Fatal(err)
 	}
 	live, err = typ.Update(context.Background(), v.conn, &resource.Change{ID: live.ID, Planned: planned})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if verified, _ := flag(live.Value, "verified"); !verified {
+	if verified, _ := resource.Flag(live.Value, "verified"); !verified {
 		t.Error("not verified although the record is published")
 	}
 	// It cannot be removed; deleting it stops the relaying.

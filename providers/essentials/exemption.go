@@ -75,7 +75,7 @@ func exemptionType() *resource.Type {
 
 func exemptionLive(all []string) resource.Live {
 	v := resource.Null(exemptionTable)
-	v["protects"] = setValue(all)
+	v["protects"] = resource.StringSet(all)
 	return resource.Live{ID: exemptionsID, Name: "sync exemptions", Value: cty.ObjectVal(v)}
 }
 
@@ -116,8 +116,8 @@ func (c *Client) exemptions(ctx context.Context, org string) ([]string, error) {
 // claimed are the addresses that a block stands for, or stood for when it was last applied.
 func claimed(planned, prior cty.Value) map[string]bool {
 	out := map[string]bool{}
-	for _, v := range []cty.Value{plain(planned), plain(prior)} {
-		all, _ := words(v, "protects")
+	for _, v := range []cty.Value{resource.Bare(planned), resource.Bare(prior)} {
+		all, _ := resource.Words(v, "protects")
 		for _, address := range all {
 			out[folded(address)] = true
 		}
@@ -127,9 +127,9 @@ func claimed(planned, prior cty.Value) map[string]bool {
 
 // projectExemption cuts the block's addresses out of the list. An exclusive block claims all of it.
 func projectExemption(collection resource.Live, planned, prior cty.Value) (resource.Live, bool) {
-	all, _ := words(plain(collection.Value), "protects")
+	all, _ := resource.Words(resource.Bare(collection.Value), "protects")
 	claims := claimed(planned, prior)
-	exclusive := text(plain(planned), "ownership") == "exclusive"
+	exclusive := resource.Text(resource.Bare(planned), "ownership") == "exclusive"
 	var part []string
 	for _, address := range all {
 		if exclusive || claims[folded(address)] {
@@ -138,10 +138,10 @@ func projectExemption(collection resource.Live, planned, prior cty.Value) (resou
 	}
 	live := collection
 	v := resource.Null(exemptionTable)
-	v["protects"] = setValue(part)
+	v["protects"] = resource.StringSet(part)
 	live.Value = cty.ObjectVal(v)
 	// A block that stands for nobody, such as one about an empty group, exists by being in state.
-	return live, len(part) > 0 || len(claims) == 0 && !plain(prior).IsNull()
+	return live, len(part) > 0 || len(claims) == 0 && !resource.Bare(prior).IsNull()
 }
 
 // writeExemption adds what is missing and removes what the block stood for before and no longer does.
@@ -154,7 +154,7 @@ func writeExemption(ctx context.Context, conn *resource.Conn, change *resource.C
 	if err != nil {
 		return resource.Live{}, err
 	}
-	wanted, _ := words(change.Planned, "protects")
+	wanted, _ := resource.Words(change.Planned, "protects")
 	wanted = foldedSorted(wanted)
 	present, want := toSet(have), toSet(wanted)
 	var missing []string
@@ -169,7 +169,7 @@ func writeExemption(ctx context.Context, conn *resource.Conn, change *resource.C
 			return resource.Live{}, err
 		}
 	}
-	was, _ := words(plain(change.Prior), "protects")
+	was, _ := resource.Words(resource.Bare(change.Prior), "protects")
 	for _, address := range foldedSorted(was) {
 		if present[address] && !want[address] {
 			if err := c.deleteExemption(ctx, org, address); err != nil {
@@ -226,7 +226,7 @@ func deleteExemption(ctx context.Context, conn *resource.Conn, change *resource.
 	if err != nil {
 		return err
 	}
-	was, _ := words(plain(change.Prior), "protects")
+	was, _ := resource.Words(resource.Bare(change.Prior), "protects")
 	if len(was) == 0 {
 		return nil
 	}
@@ -260,11 +260,11 @@ func toSet(all []string) map[string]bool {
 // customizeExemption finds the addresses that the block stands for. It fails safe: what cannot be found out, or has
 // shrunk suddenly, keeps its last members.
 func customizeExemption(req *resource.PlanRequest) error {
-	planned, prior := plain(req.Planned), plain(req.Prior)
-	addresses, hasAddresses := words(planned, "addresses")
-	groups, hasGroups := words(planned, "groups")
+	planned, prior := resource.Bare(req.Planned), resource.Bare(req.Prior)
+	addresses, hasAddresses := resource.Words(planned, "addresses")
+	groups, hasGroups := resource.Words(planned, "groups")
 	when := directory.PredicateOf(resource.Get(planned, "when"))
-	subject := text(planned, "reason")
+	subject := resource.Text(planned, "reason")
 	for _, path := range []string{"addresses", "groups", "when"} {
 		if !resource.Get(planned, path).IsWhollyKnown() {
 			req.Planned = resource.With(req.Planned, "protects", cty.UnknownVal(cty.Set(cty.String)))
@@ -283,8 +283,8 @@ func customizeExemption(req *resource.PlanRequest) error {
 	}
 	found, doubts := fromDirectory(req.Directory, groups, when)
 	all := append(addresses, found...)
-	last, _ := words(prior, "protects")
-	named, _ := words(prior, "addresses")
+	last, _ := resource.Words(prior, "protects")
+	named, _ := resource.Words(prior, "addresses")
 	if len(doubts) == 0 && (len(groups) > 0 || when != nil) && shrunk(last, named, all) {
 		doubts = append(doubts, fmt.Sprintf("the groups or the predicate stand for %d addresses, last time for %d", len(found), len(last)))
 	}
@@ -294,20 +294,20 @@ func customizeExemption(req *resource.PlanRequest) error {
 	if len(doubts) > 0 {
 		all = append(all, last...)
 	}
-	if text(planned, "ownership") == "observe" {
+	if resource.Text(planned, "ownership") == "observe" {
 		// What is only watched is planned as it is.
 		req.Planned = resource.With(req.Planned, "protects", observed(req.Live))
 		return nil
 	}
-	if expires := text(planned, "expires"); expires != "" && expires < req.Now.UTC().Format("2006-01-02") {
+	if expires := resource.Text(planned, "expires"); expires != "" && expires < req.Now.UTC().Format("2006-01-02") {
 		req.Waits = append(req.Waits, fmt.Sprintf("the exemption ended on %s; it goes on protecting until its block is changed or removed", expires))
 	}
-	req.Planned = resource.With(req.Planned, "protects", setValue(foldedSorted(all)))
+	req.Planned = resource.With(req.Planned, "protects", resource.StringSet(foldedSorted(all)))
 	return nil
 }
 
 func observed(live cty.Value) cty.Value {
-	v := resource.Get(plain(live), "protects")
+	v := resource.Get(resource.Bare(live), "protects")
 	if v.IsNull() {
 		return cty.NullVal(cty.Set(cty.String))
 	}

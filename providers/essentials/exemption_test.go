@@ -70,7 +70,7 @@ func TestExemptionsAreAddedAndRemovedOneByOne(t *testing.T) {
 	if want := []string{"foreign@contoso.example", "new@contoso.example"}; !reflect.DeepEqual(list(), want) {
 		t.Errorf("exempt are %q, want %q", list(), want)
 	}
-	if got, _ := words(live.Value, "protects"); !reflect.DeepEqual(got, []string{"new@contoso.example"}) {
+	if got, _ := resource.Words(live.Value, "protects"); !reflect.DeepEqual(got, []string{"new@contoso.example"}) {
 		t.Errorf("the block's part is %q", got)
 	}
 	if err := typ.Delete(ctx, v.conn, &resource.Change{ID: exemptionsID, Prior: value("new@contoso.example", "gone@contoso.example")}); err != nil {
@@ -211,7 +211,7 @@ func TestExemptionCustomize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, _ := words(req.Planned, "protects")
+			got, _ := resource.Words(req.Planned, "protects")
 			if !reflect.DeepEqual(got, row.want) || len(req.Waits) != row.waits {
 				t.Errorf("protects %q, want %q; waits %q", got, row.want, req.Waits)
 			}

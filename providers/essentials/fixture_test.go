@@ -125,7 +125,7 @@ func native(v cty.Value) any {
 	panic(fmt.Sprintf("no JSON form of %#v", v))
 }
 
-func stringSet(s ...string) cty.Value { return setValue(s) }
+func stringSet(s ...string) cty.Value { return resource.StringSet(s) }
 
 // unknownPath is the error of an edit that the portal has no field for.
 func unknownPath(path string) error { return fmt.Errorf("the portal has no %s", path) }

@@ -112,7 +112,7 @@ func hostedSwitch(name, label string) resource.Attribute {
 
 func oneOf(allowed []string) func(cty.Value) error {
 	return func(v cty.Value) error {
-		all, _ := words(cty.ObjectVal(map[string]cty.Value{"v": v}), "v")
+		all, _ := resource.Words(cty.ObjectVal(map[string]cty.Value{"v": v}), "v")
 		for _, s := range all {
 			found := false
 			for _, a := range allowed {
@@ -206,7 +206,7 @@ func syncPolicyLive(a *wireAzure) resource.Live {
 	}
 	v["hosted"] = cty.ObjectVal(map[string]cty.Value{
 		"new_user_role": stringValue(flexString(folded(string(a.DefaultRole)))),
-		"sync":          setValue(kinds),
+		"sync":          resource.StringSet(kinds),
 		"add_users":     cty.BoolVal(a.AddUsers.value), "update_users": cty.BoolVal(a.UpdateUsers.value), "remove_users": cty.BoolVal(a.RemoveUsers.value),
 		"add_groups": cty.BoolVal(a.AddGroups.value), "update_groups": cty.BoolVal(a.UpdateGroups.value), "remove_groups": cty.BoolVal(a.RemoveGroups.value),
 		"frequency": cty.StringVal(frequencyText(a.Frequency.value)),
@@ -313,26 +313,26 @@ func bodyOf(a *wireAzure) azureBody {
 }
 
 func overlaySync(b azureBody, planned cty.Value) (azureBody, error) {
-	if v := text(planned, "connection.application.client_id"); v != "" {
+	if v := resource.Text(planned, "connection.application.client_id"); v != "" {
 		b.ApplicationID = folded(v)
 	}
-	if v := text(planned, "connection.primary_domain"); v != "" {
+	if v := resource.Text(planned, "connection.primary_domain"); v != "" {
 		b.PrimaryDomain = folded(v)
 	}
-	if v := text(planned, "hosted.new_user_role"); v != "" {
+	if v := resource.Text(planned, "hosted.new_user_role"); v != "" {
 		b.DefaultRole = v
 	}
-	if kinds, ok := words(planned, "hosted.sync"); ok {
+	if kinds, ok := resource.Words(planned, "hosted.sync"); ok {
 		on := toSet(kinds)
 		b.SyncUsers, b.SyncDist, b.SyncSecurity = on[syncKinds[0]], on[syncKinds[1]], on[syncKinds[2]]
 	}
 	for path, field := range map[string]*bool{"add_users": &b.AddUsers, "update_users": &b.UpdateUsers, "remove_users": &b.RemoveUsers,
 		"add_groups": &b.AddGroups, "update_groups": &b.UpdateGroups, "remove_groups": &b.RemoveGroups} {
-		if on, ok := flag(planned, "hosted."+path); ok {
+		if on, ok := resource.Flag(planned, "hosted."+path); ok {
 			*field = on
 		}
 	}
-	if v := text(planned, "hosted.frequency"); v != "" {
+	if v := resource.Text(planned, "hosted.frequency"); v != "" {
 		hours, ok := frequencies[v]
 		if !ok {
 			return b, &resource.Error{Op: "write sync settings", Attribute: "frequency", Kind: resource.ErrInvalid, Detail: fmt.Sprintf("%q is no frequency", clip(v))}
@@ -364,24 +364,24 @@ const lossesOfWeir = "with engine weir a group becomes an address without member
 
 // customizeSyncPolicy derives the hosted settings from the policy, and refuses what the engine cannot honour.
 func customizeSyncPolicy(req *resource.PlanRequest) error {
-	planned, live := plain(req.Planned), plain(req.Live)
-	engine := text(planned, "engine")
+	planned, live := resource.Bare(req.Planned), resource.Bare(req.Live)
+	engine := resource.Text(planned, "engine")
 	fail := func(attribute, detail, hint string) error {
 		return &resource.Error{Op: "plan sync_policy", Subject: req.Tenant.PrimaryDomain, Attribute: attribute, Kind: resource.ErrInvalid, Detail: detail, Hint: hint}
 	}
 	written := func(path string) bool { return !resource.Get(planned, path).IsNull() }
-	frequency := text(planned, "frequency")
+	frequency := resource.Text(planned, "frequency")
 	switch {
 	case engine == "weir" && written("frequency") && frequency != "never":
 		return fail("frequency", "with engine weir the hosted sync never runs by itself", "Leave frequency out, or write engine = \"essentials\"")
-	case engine != "essentials" && text(planned, "on_risk") == "suspend":
+	case engine != "essentials" && resource.Text(planned, "on_risk") == "suspend":
 		return fail("on_risk", "only the hosted sync can be suspended", "Leave on_risk out")
 	case engine == "essentials" && written("include"):
 		return fail("include", "the hosted sync brings over everybody of the kinds it syncs", "Leave include out, or write engine = \"weir\"")
 	case engine == "none" && written("frequency"):
 		return fail("frequency", "with engine none nothing is said about the hosted sync", "Leave frequency out")
 	}
-	configured := !live.IsNull() && text(live, "connection.application.client_id") != ""
+	configured := !live.IsNull() && resource.Text(live, "connection.application.client_id") != ""
 	if engine == "essentials" && !configured && !written("connection") {
 		return fail("connection", "the hosted sync needs an application (R17)", "Write connection { application = app_registration.NAME, primary_domain = … }")
 	}
@@ -408,7 +408,7 @@ func customizeSyncPolicy(req *resource.PlanRequest) error {
 	h["remove_users"], h["remove_groups"] = cty.False, cty.False
 	if engine == "weir" {
 		h["frequency"] = cty.StringVal("never")
-		if was := text(live, "hosted.frequency"); was != "" && was != "never" {
+		if was := resource.Text(live, "hosted.frequency"); was != "" && was != "never" {
 			req.Reasons = append(req.Reasons, "the hosted sync, which runs every "+was+", is stopped; "+lossesOfWeir)
 		}
 	} else if frequency != "" {

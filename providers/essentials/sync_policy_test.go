@@ -230,10 +230,10 @@ func TestSyncPolicyCustomize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := text(req.Planned, "hosted.frequency"); got != row.hosted {
+			if got := resource.Text(req.Planned, "hosted.frequency"); got != row.hosted {
 				t.Errorf("hosted frequency %q, want %q", got, row.hosted)
 			}
-			if remove, ok := flag(req.Planned, "hosted.remove_users"); row.hosted != "" && (!ok || remove) {
+			if remove, ok := resource.Flag(req.Planned, "hosted.remove_users"); row.hosted != "" && (!ok || remove) {
 				t.Error("the hosted sync may remove users")
 			}
 			if paths := resource.Differences(syncPolicyTable, req.Planned, row.live); row.paths >= 0 && len(paths) != row.paths {

@@ -132,6 +132,7 @@ func tenantAttributes() []resource.Attribute {
 			local("note", cty.String, "Anything else."),
 		}},
 		{Name: "organization_id", Type: cty.String, Computed: true, Description: "The vendor's number of the organization (eid).", Source: vendorAPI},
+		{Name: "ldap_url", Type: cty.String, Computed: true, Description: "The on-premises directory that the organization takes accounts from; with one, no other source may (R4).", Source: vendorAPI},
 		{Name: "stack", Type: cty.String, Computed: true, Local: true, Description: "The stack that holds the organization."},
 		vendor("delivery_ranges", cty.List(cty.String), "Networks that the gateway delivers from."),
 		vendor("mx_hosts", cty.List(cty.String), "MX hosts for inbound mail."),
@@ -147,7 +148,7 @@ func tenantType() *resource.Type {
 		Purpose:          "An Essentials organization and the Entra tenant that belongs to it.",
 		ProtectByDefault: func(cty.Value) bool { return true },
 		Guard:            guardTenant,
-		Key:              func(v cty.Value) string { return folded(text(plain(v), "primary_domain")) },
+		Key:              func(v cty.Value) string { return folded(resource.Text(resource.Bare(v), "primary_domain")) },
 		Customize:        customizeTenant,
 		List:             listTenant,
 		Read:             readTenant,
@@ -253,6 +254,7 @@ func (c *Client) tenantLive(org string, o *wireOrganization, feats map[string]js
 	if o.EID.set {
 		v["organization_id"] = cty.StringVal(strconv.Itoa(o.EID.value))
 	}
+	v["ldap_url"] = stringValue(o.LDAPURL)
 	f := map[string]cty.Value{}
 	for _, feature := range features {
 		raw, ok := feats[feature.name]
@@ -328,31 +330,31 @@ func createTenant(ctx context.Context, conn *resource.Conn, change *resource.Cha
 	}
 	parent := folded(conn.Tenant.Parent)
 	planned := change.Planned
-	licenses, hasLicenses := whole(planned, "licenses")
+	licenses, hasLicenses := resource.Whole(planned, "licenses")
 	switch {
 	case parent == "":
 		return resource.Live{}, &resource.Error{Op: "create organization", Subject: org, Attribute: "parent", Kind: resource.ErrInvalid,
 			Detail: "the organization does not exist and the tenant names no parent below which Weir may create it",
 			Hint:   "Check primary_domain and stack, or write parent"}
-	case folded(text(planned, "primary_domain")) != org:
+	case folded(resource.Text(planned, "primary_domain")) != org:
 		return resource.Live{}, fail("primary_domain", "the tenant's identity is another", "")
 	case !hasLicenses:
 		return resource.Live{}, fail("licenses", "a new organization needs a number of licences", "Write licenses")
-	case text(planned, "admin.email") == "":
+	case resource.Text(planned, "admin.email") == "":
 		return resource.Live{}, fail("admin", "a new organization needs an administrator", "Write an admin block")
 	}
 	body := newOrganization{
-		PrimaryDomain: org, Name: text(planned, "name"), Type: "organization", Package: text(planned, "package"), UserLicenses: licenses,
-		WWW: text(planned, "www"), Address: text(planned, "address"), Postcode: text(planned, "postcode"), State: text(planned, "state"),
-		Country: strings.ToUpper(text(planned, "country")), Phone: text(planned, "phone"),
-		Admin: newUser{PrimaryEmail: folded(text(planned, "admin.email")), Type: "organization_admin",
-			FirstName: text(planned, "admin.first_name"), Surname: text(planned, "admin.last_name")},
+		PrimaryDomain: org, Name: resource.Text(planned, "name"), Type: "organization", Package: resource.Text(planned, "package"), UserLicenses: licenses,
+		WWW: resource.Text(planned, "www"), Address: resource.Text(planned, "address"), Postcode: resource.Text(planned, "postcode"), State: resource.Text(planned, "state"),
+		Country: strings.ToUpper(resource.Text(planned, "country")), Phone: resource.Text(planned, "phone"),
+		Admin: newUser{PrimaryEmail: folded(resource.Text(planned, "admin.email")), Type: "organization_admin",
+			FirstName: resource.Text(planned, "admin.first_name"), Surname: resource.Text(planned, "admin.last_name")},
 		Domains: []wireDomain{{Name: org, Failovers: []string{}}},
 	}
 	if body.Phone == "" {
-		body.Phone = text(planned, "admin.phone")
+		body.Phone = resource.Text(planned, "admin.phone")
 	}
-	if trial, ok := flag(planned, "trial"); ok {
+	if trial, ok := resource.Flag(planned, "trial"); ok {
 		body.Trial = &trial
 	}
 	q := orgCall("create organization", http.MethodPost, parent, "orgs").about(org).with(body)
@@ -392,7 +394,7 @@ func updateTenant(ctx context.Context, conn *resource.Conn, change *resource.Cha
 		return resource.Live{}, err
 	}
 	org := folded(string(change.ID))
-	if active, ok := flag(change.Planned, "active"); ok && !active && conn.Tenant.Parent == "" && change.Changes("active") {
+	if active, ok := resource.Flag(change.Planned, "active"); ok && !active && conn.Tenant.Parent == "" && change.Changes("active") {
 		return resource.Live{}, &resource.Error{Op: "deactivate organization", Subject: org, Attribute: "active", Kind: resource.ErrDenied,
 			Detail: "an organization without parent is never deactivated by Weir", Hint: "Leave active out, or write parent"}
 	}
@@ -405,18 +407,18 @@ func (c *Client) writeTenant(ctx context.Context, org string, planned cty.Value,
 	changes := (&resource.Change{Paths: paths}).Changes
 	if changes("package") {
 		// The EULA counts as confirmed and an upgrade as bought: `purchases` says that Weir may buy.
-		body := map[string]any{"package": folded(text(planned, "package")), "is_activated": true, "is_eula_confirmed": true} // vendor API description
+		body := map[string]any{"package": folded(resource.Text(planned, "package")), "is_activated": true, "is_eula_confirmed": true} // vendor API description
 		if err := c.do(ctx, orgCall("change package", http.MethodPut, org, "package").about(org).with(body).notRepeated()); err != nil {
 			return attribute(err, "package")
 		}
 	}
-	if n, ok := whole(planned, "licenses"); ok && changes("licenses") {
+	if n, ok := resource.Whole(planned, "licenses"); ok && changes("licenses") {
 		body := map[string]any{"license_count": n} // vendor API description: the only writable field
 		if err := c.do(ctx, orgCall("change licences", http.MethodPut, org, "licensing").about(org).with(body)); err != nil {
 			return attribute(err, "licenses")
 		}
 	}
-	if active, ok := flag(planned, "active"); ok && changes("active") {
+	if active, ok := resource.Flag(planned, "active"); ok && changes("active") {
 		if err := c.do(ctx, orgCall("update organization", http.MethodPatch, org).with(map[string]any{"is_active": active})); err != nil {
 			return attribute(err, "active")
 		}
@@ -437,7 +439,7 @@ func (c *Client) writeTenant(ctx context.Context, org string, planned cty.Value,
 		}
 	}
 	if changes("name") {
-		if err := c.do(ctx, orgCall("rename organization", http.MethodPatch, org).with(map[string]any{"name": text(planned, "name")})); err != nil {
+		if err := c.do(ctx, orgCall("rename organization", http.MethodPatch, org).with(map[string]any{"name": resource.Text(planned, "name")})); err != nil {
 			err = attribute(err, "name")
 			var e *resource.Error
 			if errors.Is(err, resource.ErrInvalid) && errors.As(err, &e) {
@@ -458,10 +460,10 @@ func (c *Client) writeFeatures(ctx context.Context, org string, planned cty.Valu
 			continue
 		}
 		if f.name == "instant_replay" {
-			if n, ok := whole(planned, path); ok {
+			if n, ok := resource.Whole(planned, path); ok {
 				body[f.name] = n
 			}
-		} else if on, ok := flag(planned, path); ok {
+		} else if on, ok := resource.Flag(planned, path); ok {
 			body[f.name] = on
 		}
 	}
@@ -490,7 +492,7 @@ func (c *Client) writeLogin(ctx context.Context, org string, planned cty.Value) 
 	if err != nil {
 		return err
 	}
-	switch text(planned, "login.microsoft") {
+	switch resource.Text(planned, "login.microsoft") {
 	case "allowed":
 		login.Azure.value, login.ForceAzure.value = true, false
 	case "forced":
@@ -498,7 +500,7 @@ func (c *Client) writeLogin(ctx context.Context, org string, planned cty.Value) 
 	case "disabled":
 		login.Azure.value, login.ForceAzure.value = false, false
 	}
-	if local, ok := flag(planned, "login.local"); ok {
+	if local, ok := resource.Flag(planned, "login.local"); ok {
 		login.Local.value = local
 	}
 	if !login.Local.value && !login.Azure.value && login.ForcedIdP == nil {
@@ -515,10 +517,10 @@ func (c *Client) writeMFA(ctx context.Context, org string, planned cty.Value) er
 	if err != nil {
 		return err
 	}
-	if on, ok := flag(planned, "mfa.enabled"); ok {
+	if on, ok := resource.Flag(planned, "mfa.enabled"); ok {
 		mfa.Enabled.value = on
 	}
-	if only, ok := flag(planned, "mfa.admins_only"); ok {
+	if only, ok := resource.Flag(planned, "mfa.admins_only"); ok {
 		mfa.AdminsOnly.value = only
 	}
 	body := map[string]any{"is_mfa_enabled": mfa.Enabled.value, "mfa_admins_only": mfa.AdminsOnly.value}
@@ -560,7 +562,7 @@ func deleteTenant(ctx context.Context, conn *resource.Conn, change *resource.Cha
 }
 
 func customizeTenant(req *resource.PlanRequest) error {
-	planned, live := plain(req.Planned), plain(req.Live)
+	planned, live := resource.Bare(req.Planned), resource.Bare(req.Live)
 	set := func(path string, v cty.Value) { req.Planned = resource.With(req.Planned, path, v) }
 	if req.Tenant.Stack != "" {
 		set("stack", cty.StringVal(req.Tenant.Stack))
@@ -574,8 +576,8 @@ func customizeTenant(req *resource.PlanRequest) error {
 			set(name, cty.NullVal(resource.Find(tenantTable, name).Type))
 		}
 	} else {
-		set("delivery_ranges", listValue(data.DeliveryRanges))
-		set("mx_hosts", listValue(data.MXHosts))
+		set("delivery_ranges", resource.StringList(data.DeliveryRanges))
+		set("mx_hosts", resource.StringList(data.MXHosts))
 		set("smart_host", cty.StringVal(data.SmartHost))
 		set("spf_include", cty.StringVal(data.SPFInclude))
 	}
@@ -585,7 +587,7 @@ func customizeTenant(req *resource.PlanRequest) error {
 	if live.IsNull() {
 		return nil
 	}
-	if text(planned, "purchases") != "allow" {
+	if resource.Text(planned, "purchases") != "allow" {
 		for _, name := range []string{"package", "licenses"} {
 			want, have := resource.Get(planned, name), resource.Get(live, name)
 			a := resource.Find(tenantTable, name)
@@ -594,7 +596,7 @@ func customizeTenant(req *resource.PlanRequest) error {
 			}
 			set(name, have)
 			req.Reasons = append(req.Reasons, fmt.Sprintf("%s is %s in Essentials and %s in the configuration; not written, since purchases = %q",
-				name, spell(have), spell(want), text(planned, "purchases")))
+				name, spell(have), spell(want), resource.Text(planned, "purchases")))
 		}
 	}
 	return nil
@@ -613,9 +615,9 @@ func spell(v cty.Value) string {
 }
 
 func checkLogin(planned cty.Value) error {
-	local, ok := flag(planned, "login.local")
-	if ok && !local && text(planned, "login.microsoft") == "disabled" {
-		return &resource.Error{Op: "plan tenant", Subject: text(planned, "primary_domain"), Attribute: "login", Kind: resource.ErrInvalid,
+	local, ok := resource.Flag(planned, "login.local")
+	if ok && !local && resource.Text(planned, "login.microsoft") == "disabled" {
+		return &resource.Error{Op: "plan tenant", Subject: resource.Text(planned, "primary_domain"), Attribute: "login", Kind: resource.ErrInvalid,
 			Detail: "nobody could log in: both local and Microsoft login are off", Hint: "Keep one of them"}
 	}
 	return nil
@@ -623,13 +625,13 @@ func checkLogin(planned cty.Value) error {
 
 // guardTenant holds purchases that nobody allowed, and deleting or deactivating an organization that mail goes to.
 func guardTenant(req *resource.GuardRequest) []string {
-	live, planned := plain(req.Live), plain(req.Planned)
+	live, planned := resource.Bare(req.Live), resource.Bare(req.Planned)
 	var reasons []string
 	switch req.Action {
 	case "create":
-		if text(planned, "purchases") == "refuse" || text(planned, "purchases") == "" {
-			n, _ := whole(planned, "licenses")
-			reasons = append(reasons, fmt.Sprintf("creating the organization buys %d seats of package %q; write purchases = \"onboarding\" to allow it", n, text(planned, "package")))
+		if resource.Text(planned, "purchases") == "refuse" || resource.Text(planned, "purchases") == "" {
+			n, _ := resource.Whole(planned, "licenses")
+			reasons = append(reasons, fmt.Sprintf("creating the organization buys %d seats of package %q; write purchases = \"onboarding\" to allow it", n, resource.Text(planned, "package")))
 		}
 	case "delete", "replace":
 		if req.Tenant.Parent == "" {
@@ -640,8 +642,8 @@ func guardTenant(req *resource.GuardRequest) []string {
 		}
 		reasons = append(reasons, receiving(req.Mail)...)
 	case "update":
-		was, _ := flag(live, "active")
-		if active, ok := flag(planned, "active"); ok && !active && was {
+		was, _ := resource.Flag(live, "active")
+		if active, ok := resource.Flag(planned, "active"); ok && !active && was {
 			reasons = append(reasons, receiving(req.Mail)...)
 		}
 	}

@@ -146,10 +146,10 @@ func TestTenantPurchases(t *testing.T) {
 		if err := tenantType().Customize(req); err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := whole(req.Planned, "licenses"); got != row.licenses || len(req.Reasons) != row.reasons {
+		if got, _ := resource.Whole(req.Planned, "licenses"); got != row.licenses || len(req.Reasons) != row.reasons {
 			t.Errorf("%s: %d licences planned, reasons %q", row.purchases, got, req.Reasons)
 		}
-		if ranges, _ := words(req.Planned, "delivery_ranges"); len(ranges) == 0 || text(req.Planned, "smart_host") == "" {
+		if ranges, _ := resource.Words(req.Planned, "delivery_ranges"); len(ranges) == 0 || resource.Text(req.Planned, "smart_host") == "" {
 			t.Errorf("%s: no vendor data", row.purchases)
 		}
 		held := tenantType().Guard(&resource.GuardRequest{Action: "create", Planned: req.Planned, Live: cty.NullVal(tenantType().Object())})
@@ -177,13 +177,13 @@ func TestTenantTolerantReading(t *testing.T) {
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%v %v", all, err)
 	}
-	if n, _ := whole(all[0].Value, "licenses"); n != 20 {
+	if n, _ := resource.Whole(all[0].Value, "licenses"); n != 20 {
 		t.Errorf("licences %d", n)
 	}
-	if on, ok := flag(all[0].Value, "features.url_defense"); !ok || !on {
+	if on, ok := resource.Flag(all[0].Value, "features.url_defense"); !ok || !on {
 		t.Errorf("url_defense %v %v", on, ok)
 	}
-	if _, ok := flag(all[0].Value, "features.email_archive"); ok {
+	if _, ok := resource.Flag(all[0].Value, "features.email_archive"); ok {
 		t.Error("a feature outside the package is not null")
 	}
 	if domains, err := domainType().List(context.Background(), v.conn); err != nil || len(domains) != 1 {

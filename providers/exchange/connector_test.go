@@ -64,7 +64,7 @@ func TestAdoptionUnderOtherNames(t *testing.T) {
 		{connectorType(), inboundBlock(map[string]cty.Value{"sender_ip_ranges": cty.UnknownVal(cty.Set(cty.String))}), "Inbound from ProofPoint", []string{"sender_ip_ranges"}},
 		{connectorType(), outboundBlock(map[string]cty.Value{"enabled": cty.True}), "Proofpoint - Outbound", nil},
 		{connectorType(), outboundBlock(map[string]cty.Value{"tls": cty.StringVal("certificate_validation")}), "Proofpoint - Outbound", []string{"tls"}},
-		{ruleType(), map[string]cty.Value{"set_scl": cty.NumberIntVal(-1), "sender_ip_ranges": setValue(d.DeliveryRanges)}, "Bypass Spam Filter (PPE)", nil},
+		{ruleType(), map[string]cty.Value{"set_scl": cty.NumberIntVal(-1), "sender_ip_ranges": resource.StringSet(d.DeliveryRanges)}, "Bypass Spam Filter (PPE)", nil},
 		{ruleType(), map[string]cty.Value{"set_scl": cty.NumberIntVal(-1), "sender_ip_ranges": cty.UnknownVal(cty.Set(cty.String))}, "Bypass Spam Filter (PPE)", []string{"sender_ip_ranges"}},
 	} {
 		all, err := row.typ.List(context.Background(), s.conn)
@@ -188,7 +188,7 @@ func TestForeignAddressesStay(t *testing.T) {
 		t.Errorf("after apply %q differ, %v", paths, err)
 	}
 	drifted := live
-	drifted.Value = resource.With(live.Value, "sender_ip_ranges", setValue(append(planned, "192.0.2.66")))
+	drifted.Value = resource.With(live.Value, "sender_ip_ranges", resource.StringSet(append(planned, "192.0.2.66")))
 	if _, paths, err = s.plan(typ, inboundBlock(nil), drifted, req.Planned, nil); err != nil || !slices.Equal(paths, []string{"sender_ip_ranges"}) {
 		t.Errorf("after a stranger's address %q differ, %v", paths, err)
 	}
@@ -449,7 +449,7 @@ func TestOutboundWaitsForSPF(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if on, _ := flag(req.Planned, "enabled"); on != row.enabled || len(req.Reasons) != row.reasons {
+			if on, _ := resource.Flag(req.Planned, "enabled"); on != row.enabled || len(req.Reasons) != row.reasons {
 				t.Errorf("enabled %v, reasons %q", on, req.Reasons)
 			}
 			if row.live != nil && slices.Contains(paths, "enabled") {

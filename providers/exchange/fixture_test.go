@@ -220,7 +220,7 @@ func block(table []resource.Attribute, written map[string]cty.Value) cty.Value {
 	return v
 }
 
-func stringSet(s ...string) cty.Value { return setValue(s) }
+func stringSet(s ...string) cty.Value { return resource.StringSet(s) }
 
 // object is an Exchange object of a world.
 func object(guid, name string, values map[string]any) *world.ExchangeObject {

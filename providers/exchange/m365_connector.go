@@ -138,12 +138,12 @@ func inboundLive(r row) (resource.Live, error) {
 	value["name"] = textValue(f.text("Name"))
 	value["enabled"] = cty.BoolVal(f.flag("Enabled"))
 	value["comment"] = textValue(f.text("Comment"))
-	value["sender_domains"] = setValue(domains)
-	value["sender_ip_ranges"] = setValue(f.list("SenderIPAddresses"))
+	value["sender_domains"] = resource.StringSet(domains)
+	value["sender_ip_ranges"] = resource.StringSet(f.list("SenderIPAddresses"))
 	value["restrict_to_ip_ranges"] = cty.BoolVal(f.flag("RestrictDomainsToIPAddresses"))
 	value["require_tls"] = cty.BoolVal(f.flag("RequireTls"))
 	value["enhanced_filtering"] = cty.ObjectVal(map[string]cty.Value{
-		"skip_last_ip": cty.BoolVal(f.flag("EFSkipLastIP")), "skip_ip_ranges": setValue(f.list("EFSkipIPs")),
+		"skip_last_ip": cty.BoolVal(f.flag("EFSkipLastIP")), "skip_ip_ranges": resource.StringSet(f.list("EFSkipIPs")),
 	})
 	value["connector_type"] = textValue(f.text("ConnectorType"))
 	value["rule_scoped"] = cty.False
@@ -160,8 +160,8 @@ func outboundLive(r row) (resource.Live, error) {
 	value["name"] = textValue(f.text("Name"))
 	value["enabled"] = cty.BoolVal(f.flag("Enabled"))
 	value["comment"] = textValue(f.text("Comment"))
-	value["recipient_domains"] = setValue(f.list("RecipientDomains"))
-	value["smart_hosts"] = setValue(f.list("SmartHosts"))
+	value["recipient_domains"] = resource.StringSet(f.list("RecipientDomains"))
+	value["smart_hosts"] = resource.StringSet(f.list("SmartHosts"))
 	value["use_mx_record"] = cty.BoolVal(f.flag("UseMXRecord"))
 	value["tls"] = tlsNames.value(f.text("TlsSettings"))
 	value["tls_domain"] = textValue(f.text("TlsDomain"))
@@ -295,7 +295,7 @@ func createConnector(ctx context.Context, conn *resource.Conn, change *resource.
 	if err != nil {
 		return resource.Live{}, err
 	}
-	direction, name := folded(text(change.Planned, "direction")), text(change.Planned, "name")
+	direction, name := folded(resource.Text(change.Planned, "direction")), resource.Text(change.Planned, "name")
 	noun, properties, decode := "InboundConnector", inboundProperties, inboundLive
 	if direction == outbound {
 		noun, properties, decode = "OutboundConnector", outboundProperties, outboundLive
@@ -393,7 +393,7 @@ func updateConnector(ctx context.Context, conn *resource.Conn, change *resource.
 // subjectOf names the object of a change for messages.
 func subjectOf(change *resource.Change, guid string) string {
 	for _, v := range []cty.Value{change.Prior, change.Planned} {
-		if name := text(v, "name"); name != "" {
+		if name := resource.Text(v, "name"); name != "" {
 			return name
 		}
 	}
@@ -407,7 +407,7 @@ func withTLS(parameters map[string]any, change *resource.Change) {
 		return
 	}
 	for _, v := range []cty.Value{change.Planned, change.Prior} {
-		if required, ok := flag(v, "require_tls"); ok {
+		if required, ok := resource.Flag(v, "require_tls"); ok {
 			parameters["RequireTls"] = required
 			return
 		}
@@ -425,7 +425,7 @@ func withRoute(parameters map[string]any, change *resource.Change) {
 			}
 		}
 	}
-	if tls, ok := parameters["TlsSettings"].(string); ok && tls != "DomainValidation" && text(change.Prior, "tls_domain") != "" {
+	if tls, ok := parameters["TlsSettings"].(string); ok && tls != "DomainValidation" && resource.Text(change.Prior, "tls_domain") != "" {
 		parameters["TlsDomain"] = nil
 	}
 	if domain, ok := parameters["TlsDomain"].(string); ok && domain != "" && parameters["TlsSettings"] == nil {
@@ -463,16 +463,16 @@ func (c *Client) remove(ctx context.Context, q *call) error {
 // the gateway, an outbound one by its smart host. A connector of the block's name counts too: so a create is found again
 // whatever it does. An OnPremises connector never does.
 func matchConnector(config, live cty.Value) bool {
-	config, live = plain(config), plain(live)
-	direction := folded(text(config, "direction"))
-	if direction == "" || direction != folded(text(live, "direction")) || strings.EqualFold(text(live, "connector_type"), "OnPremises") {
+	config, live = resource.Bare(config), resource.Bare(live)
+	direction := folded(resource.Text(config, "direction"))
+	if direction == "" || direction != folded(resource.Text(live, "direction")) || strings.EqualFold(resource.Text(live, "connector_type"), "OnPremises") {
 		return false
 	}
-	name := text(config, "name")
+	name := resource.Text(config, "name")
 	if name == "" {
 		name = connectorNames[direction]
 	}
-	if strings.EqualFold(name, text(live, "name")) {
+	if strings.EqualFold(name, resource.Text(live, "name")) {
 		return true
 	}
 	if direction == inbound {
@@ -480,15 +480,15 @@ func matchConnector(config, live cty.Value) bool {
 		if written := resource.Get(config, "sender_ip_ranges"); !written.IsNull() && written.IsWhollyKnown() {
 			want = words(written)
 		}
-		return mostlyWithin(words(resource.Get(live, "sender_ip_ranges")), want) || isGateway(text(live, "certificate_name"))
+		return mostlyWithin(words(resource.Get(live, "sender_ip_ranges")), want) || isGateway(resource.Text(live, "certificate_name"))
 	}
-	if scoped, _ := flag(live, "rule_scoped"); scoped {
+	if scoped, _ := resource.Flag(live, "rule_scoped"); scoped {
 		return false
 	}
 	have := words(resource.Get(live, "smart_hosts"))
 	if written := resource.Get(config, "smart_hosts"); !written.IsNull() && written.IsWhollyKnown() {
 		want := words(resource.HostSet.Apply(written))
-		return slices.ContainsFunc(words(resource.HostSet.Apply(setValue(have))), func(h string) bool { return slices.Contains(want, h) })
+		return slices.ContainsFunc(words(resource.HostSet.Apply(resource.StringSet(have))), func(h string) bool { return slices.Contains(want, h) })
 	}
 	return slices.ContainsFunc(have, isGateway)
 }
@@ -500,14 +500,14 @@ func isGateway(host string) bool {
 // customizeConnector fills defaults. Those of a new connector are the vendor's integration's; a connector that exists
 // keeps what it had when Weir last wrote or adopted it, so that adopting changes nothing that nobody wrote.
 func customizeConnector(req *resource.PlanRequest) error {
-	p := &connectorPlan{req: req, planned: plain(req.Planned), live: plain(req.Live), prior: plain(req.Prior)}
-	p.direction = folded(text(p.planned, "direction"))
+	p := &connectorPlan{req: req, planned: resource.Bare(req.Planned), live: resource.Bare(req.Live), prior: resource.Bare(req.Prior)}
+	p.direction = folded(resource.Text(p.planned, "direction"))
 	if p.direction != inbound && p.direction != outbound {
 		return nil // not known yet
 	}
-	p.name = text(p.planned, "name")
+	p.name = resource.Text(p.planned, "name")
 	if p.name == "" {
-		p.name = text(p.live, "name")
+		p.name = resource.Text(p.live, "name")
 	}
 	if p.name == "" {
 		p.name = connectorNames[p.direction]
@@ -593,27 +593,27 @@ func (p *connectorPlan) vendor() (vendordata.Data, error) {
 func (p *connectorPlan) inbound() error {
 	p.initial("enabled", cty.True)
 	p.initial("restrict_to_ip_ranges", cty.False)
-	p.fill("sender_domains", setValue([]string{"*"}))
+	p.fill("sender_domains", resource.StringSet([]string{"*"}))
 	p.fill("require_tls", cty.True)
 	if p.unwritten("sender_ip_ranges") {
 		d, err := p.vendor()
 		switch {
 		case err == nil:
-			p.set("sender_ip_ranges", setValue(p.ranges(d)))
+			p.set("sender_ip_ranges", resource.StringSet(p.ranges(d)))
 		case p.exists() && len(words(p.base("sender_ip_ranges"))) > 0:
 			p.set("sender_ip_ranges", p.base("sender_ip_ranges"))
 		default:
 			return err
 		}
 	} else if decided(p.planned, "sender_ip_ranges") {
-		p.set("sender_ip_ranges", setValue(expand(words(resource.Get(p.planned, "sender_ip_ranges")))))
+		p.set("sender_ip_ranges", resource.StringSet(expand(words(resource.Get(p.planned, "sender_ip_ranges")))))
 	}
 	if decided(p.planned, "sender_domains") && len(words(resource.Get(p.planned, "sender_domains"))) == 0 {
 		return p.invalid("sender_domains", "an inbound connector is for at least one domain", `Write ["*"] for all`)
 	}
-	restricts, ok := flag(p.planned, "restrict_to_ip_ranges")
+	restricts, ok := resource.Flag(p.planned, "restrict_to_ip_ranges")
 	if !ok {
-		restricts, _ = flag(p.live, "restrict_to_ip_ranges")
+		restricts, _ = resource.Flag(p.live, "restrict_to_ip_ranges")
 	}
 	if restricts && decided(p.planned, "sender_ip_ranges") && len(words(resource.Get(p.planned, "sender_ip_ranges"))) == 0 {
 		return p.invalid("restrict_to_ip_ranges", "without sender_ip_ranges all mail would be refused", "Write the addresses that mail comes from, or leave sender_ip_ranges out for the gateway's")
@@ -640,9 +640,9 @@ func (p *connectorPlan) ranges(d vendordata.Data) []string {
 }
 
 func (p *connectorPlan) outbound() error {
-	p.fill("recipient_domains", setValue([]string{"*"}))
+	p.fill("recipient_domains", resource.StringSet([]string{"*"}))
 	p.fill("use_mx_record", cty.False)
-	if mx, ok := flag(p.planned, "use_mx_record"); ok && !mx && p.unwritten("smart_hosts") {
+	if mx, ok := resource.Flag(p.planned, "use_mx_record"); ok && !mx && p.unwritten("smart_hosts") {
 		if p.exists() && len(words(p.base("smart_hosts"))) > 0 {
 			p.set("smart_hosts", p.base("smart_hosts"))
 		} else {
@@ -650,18 +650,18 @@ func (p *connectorPlan) outbound() error {
 			if err != nil {
 				return err
 			}
-			p.set("smart_hosts", setValue([]string{d.SmartHost}))
+			p.set("smart_hosts", resource.StringSet([]string{d.SmartHost}))
 		}
 	}
 	p.fill("tls", cty.StringVal("certificate_validation"))
-	if mx, ok := flag(p.planned, "use_mx_record"); ok && !mx && decided(p.planned, "smart_hosts") && len(words(resource.Get(p.planned, "smart_hosts"))) == 0 {
+	if mx, ok := resource.Flag(p.planned, "use_mx_record"); ok && !mx && decided(p.planned, "smart_hosts") && len(words(resource.Get(p.planned, "smart_hosts"))) == 0 {
 		return p.invalid("smart_hosts", "without a smart host mail has nowhere to go", "Write one, leave smart_hosts out for the gateway's, or write use_mx_record = true")
 	}
-	tls, domain := folded(text(p.planned, "tls")), text(p.planned, "tls_domain")
+	tls, domain := folded(resource.Text(p.planned, "tls")), resource.Text(p.planned, "tls_domain")
 	switch {
 	case domain != "" && decided(p.planned, "tls") && tls != "domain_validation":
 		return p.invalid("tls_domain", "it counts with domain validation only", `Write tls = "domain_validation", or leave tls_domain out`)
-	case tls == "domain_validation" && domain == "" && (decided(p.planned, "tls_domain") || text(p.live, "tls_domain") == "" && p.unwritten("tls_domain")):
+	case tls == "domain_validation" && domain == "" && (decided(p.planned, "tls_domain") || resource.Text(p.live, "tls_domain") == "" && p.unwritten("tls_domain")):
 		return p.invalid("tls_domain", "domain validation needs the name in the certificate", `Write tls_domain = "*.ppe-hosted.com"`)
 	}
 	p.initial("enabled", cty.False)
@@ -671,9 +671,9 @@ func (p *connectorPlan) outbound() error {
 
 // waitForSPF keeps the connector off while the gateway would send mail that its recipients refuse (R60).
 func (p *connectorPlan) waitForSPF() {
-	on, _ := flag(p.planned, "enabled")
-	wait, said := flag(p.planned, "wait_for_spf")
-	if was, _ := flag(p.live, "enabled"); !on || was || said && !wait {
+	on, _ := resource.Flag(p.planned, "enabled")
+	wait, said := resource.Flag(p.planned, "wait_for_spf")
+	if was, _ := resource.Flag(p.live, "enabled"); !on || was || said && !wait {
 		return
 	}
 	lacking, others := notReady(p.req.Mail, p.req.Tenant.PrimaryDomain)
@@ -739,11 +739,11 @@ func microsoftOwn(domain string) bool { return strings.Contains(domain, ".onmicr
 // guardConnector holds what would refuse good mail: a lock-down while the mail of a domain does not come through the
 // gateway, or may not for all that is known. It never lets an OnPremises connector be touched.
 func guardConnector(req *resource.GuardRequest) []string {
-	live, planned := plain(req.Live), plain(req.Planned)
-	if strings.EqualFold(text(live, "connector_type"), "OnPremises") {
+	live, planned := resource.Bare(req.Live), resource.Bare(req.Planned)
+	if strings.EqualFold(resource.Text(live, "connector_type"), "OnPremises") {
 		return []string{"it is an OnPremises connector, which restricts nothing and is trusted like the tenant's own servers; Weir changes partner connectors only"}
 	}
-	if req.Action == "delete" || planned.IsNull() || folded(text(planned, "direction")) == outbound || !locks(planned) || locks(live) {
+	if req.Action == "delete" || planned.IsNull() || folded(resource.Text(planned, "direction")) == outbound || !locks(planned) || locks(live) {
 		return nil
 	}
 	var domains, reasons []string

@@ -127,10 +127,10 @@ func ruleLive(r row) (resource.Live, error) {
 	value["mode"] = modeNames.value(f.text("Mode"))
 	value["priority"] = number("Priority")
 	value["comments"] = textValue(f.text("Comments"))
-	value["sender_ip_ranges"] = setValue(f.list("SenderIpRanges"))
+	value["sender_ip_ranges"] = resource.StringSet(f.list("SenderIpRanges"))
 	value["from_scope"] = scopeNames.value(f.text("FromScope"))
-	value["sender_domains"] = setValue(f.list("SenderDomainIs"))
-	value["recipient_domains"] = setValue(f.list("RecipientDomainIs"))
+	value["sender_domains"] = resource.StringSet(f.list("SenderDomainIs"))
+	value["recipient_domains"] = resource.StringSet(f.list("RecipientDomainIs"))
 	value["set_scl"] = number("SetSCL")
 	if name := f.text("SetHeaderName"); name != "" {
 		value["set_header"] = cty.ObjectVal(map[string]cty.Value{"name": cty.StringVal(name), "value": cty.StringVal(f.text("SetHeaderValue"))})
@@ -140,8 +140,8 @@ func ruleLive(r row) (resource.Live, error) {
 	}
 	value["stop_processing"] = cty.BoolVal(f.flag("StopRuleProcessing"))
 	value["except"] = cty.ObjectVal(map[string]cty.Value{
-		"sender_ip_ranges": setValue(f.list("ExceptIfSenderIpRanges")), "from_scope": scopeNames.value(f.text("ExceptIfFromScope")),
-		"sender_domains": setValue(f.list("ExceptIfSenderDomainIs")), "recipient_domains": setValue(f.list("ExceptIfRecipientDomainIs")),
+		"sender_ip_ranges": resource.StringSet(f.list("ExceptIfSenderIpRanges")), "from_scope": scopeNames.value(f.text("ExceptIfFromScope")),
+		"sender_domains": resource.StringSet(f.list("ExceptIfSenderDomainIs")), "recipient_domains": resource.StringSet(f.list("ExceptIfRecipientDomainIs")),
 	})
 	return live(&f, "", value)
 }
@@ -178,16 +178,16 @@ func createRule(ctx context.Context, conn *resource.Conn, change *resource.Chang
 	if err != nil {
 		return resource.Live{}, err
 	}
-	q := &call{op: "create mail flow rule", subject: text(change.Planned, "name"), cmdlet: "New-TransportRule"}
+	q := &call{op: "create mail flow rule", subject: resource.Text(change.Planned, "name"), cmdlet: "New-TransportRule"}
 	if q.parameters, err = forNew(ruleProperties, change.Planned); err != nil {
 		return resource.Live{}, &resource.Error{Op: q.op, Subject: q.subject, Kind: resource.ErrInvalid, Err: err}
 	}
-	if on, ok := flag(change.Planned, "enabled"); ok {
+	if on, ok := resource.Flag(change.Planned, "enabled"); ok {
 		q.parameters["Enabled"] = on
 	}
 	list := func() ([]resource.Live, error) {
 		all, err := c.rules(ctx)
-		if n, ok := whole(change.Planned, "priority"); ok && n > len(all) {
+		if n, ok := resource.Whole(change.Planned, "priority"); ok && n > len(all) {
 			q.parameters["Priority"] = len(all)
 		}
 		return all, err
@@ -213,7 +213,7 @@ func updateRule(ctx context.Context, conn *resource.Conn, change *resource.Chang
 		parameters["Identity"], parameters["Confirm"] = guid, false
 		calls = append(calls, &call{op: op, subject: subject, cmdlet: "Set-TransportRule", parameters: parameters})
 	}
-	if on, ok := flag(change.Planned, "enabled"); ok && change.Changes("enabled") {
+	if on, ok := resource.Flag(change.Planned, "enabled"); ok && change.Changes("enabled") {
 		// Set-TransportRule has no Enabled (Microsoft). A rule is off while it changes, where it can be.
 		state := &call{op: "disable mail flow rule", subject: subject, cmdlet: "Disable-TransportRule", parameters: map[string]any{"Identity": guid, "Confirm": false}}
 		if on {
@@ -256,19 +256,19 @@ func deleteRule(ctx context.Context, conn *resource.Conn, change *resource.Chang
 
 // bypasses reports whether a rule asks to bypass spam filtering.
 func bypasses(v cty.Value) bool {
-	n, ok := whole(v, "set_scl")
+	n, ok := resource.Whole(v, "set_scl")
 	return ok && n == -1
 }
 
 // matchRule recognises a bypass rule by what it does: SCL -1 for the addresses of the block or, when they are not known
 // yet, of the gateway. A rule of the block's name counts too.
 func matchRule(config, live cty.Value) bool {
-	config, live = plain(config), plain(live)
-	name := text(config, "name")
+	config, live = resource.Bare(config), resource.Bare(live)
+	name := resource.Text(config, "name")
 	if name == "" && bypasses(config) {
 		name = ruleName
 	}
-	if name != "" && folded(name) == folded(text(live, "name")) {
+	if name != "" && folded(name) == folded(resource.Text(live, "name")) {
 		return true
 	}
 	if !bypasses(config) || !bypasses(live) {
@@ -283,10 +283,10 @@ func matchRule(config, live cty.Value) bool {
 
 // customizeRule names a new bypass rule and refuses rules that would meet all mail by mistake.
 func customizeRule(req *resource.PlanRequest) error {
-	planned, live := plain(req.Planned), plain(req.Live)
-	name := text(planned, "name")
+	planned, live := resource.Bare(req.Planned), resource.Bare(req.Live)
+	name := resource.Text(planned, "name")
 	if name == "" {
-		name = text(live, "name")
+		name = resource.Text(live, "name")
 	}
 	scl := resource.Get(planned, "set_scl")
 	if live.IsNull() && resource.Get(planned, "name").IsNull() {
@@ -305,7 +305,7 @@ func customizeRule(req *resource.PlanRequest) error {
 			}
 		}
 	}
-	if (bypasses(planned) || text(planned, "reject.reason") != "") && !conditioned(planned, live) {
+	if (bypasses(planned) || resource.Text(planned, "reject.reason") != "") && !conditioned(planned, live) {
 		return invalid("plan mail flow rule", name, "sender_ip_ranges", "without a condition the rule would be for all mail", "Write sender_ip_ranges, from_scope, sender_domains or recipient_domains")
 	}
 	req.Planned = planned

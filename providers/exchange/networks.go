@@ -24,7 +24,7 @@ var connectorNetworks = resource.Chain("networks of /24 and smaller", "Microsoft
 		if v.IsNull() || !v.IsWhollyKnown() || !v.Type().IsSetType() || v.Type().ElementType() != cty.String {
 			return v
 		}
-		return setValue(expand(words(v)))
+		return resource.StringSet(expand(words(v)))
 	}}, resource.CIDRSet)
 
 // expand spells out networks wider than /24 as networks of /24 and brings the others to their canonical form; what is

@@ -26,7 +26,7 @@ func (s *service) ruleOrder() string {
 	}
 	var out []string
 	for _, l := range all {
-		n, _ := whole(l.Value, "priority")
+		n, _ := resource.Whole(l.Value, "priority")
 		out = append(out, fmt.Sprintf("%d %s", n, l.Name))
 	}
 	return strings.Join(out, ", ")
@@ -165,8 +165,8 @@ func TestRuleCustomize(t *testing.T) {
 			if row.err == "" && err != nil || row.err != "" && (!errors.Is(err, resource.ErrInvalid) || !strings.Contains(err.Error(), row.err)) {
 				t.Fatalf("%v, want %q", err, row.err)
 			}
-			if err == nil && text(req.Planned, "name") != row.planed {
-				t.Errorf("named %q, want %q", text(req.Planned, "name"), row.planed)
+			if err == nil && resource.Text(req.Planned, "name") != row.planed {
+				t.Errorf("named %q, want %q", resource.Text(req.Planned, "name"), row.planed)
 			}
 		})
 	}

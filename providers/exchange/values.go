@@ -32,43 +32,7 @@ var comment = &resource.Normalizer{Name: "comment", Source: "seen in clients: nu
 		return cty.StringVal(s)
 	}}
 
-func plain(v cty.Value) cty.Value {
-	if v == cty.NilVal {
-		return cty.NullVal(cty.DynamicPseudoType)
-	}
-	v, _ = v.UnmarkDeep()
-	return v
-}
-
 func folded(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
-
-// text is the string at a path; "" when null or unknown.
-func text(v cty.Value, path string) string {
-	s := resource.Get(v, path)
-	if s.IsNull() || !s.IsKnown() || s.Type() != cty.String {
-		return ""
-	}
-	return s.AsString()
-}
-
-// flag is the boolean at a path; ok is false when null or unknown.
-func flag(v cty.Value, path string) (b, ok bool) {
-	m := resource.Get(v, path)
-	if m.IsNull() || !m.IsKnown() || m.Type() != cty.Bool {
-		return false, false
-	}
-	return m.True(), true
-}
-
-// whole is the whole number at a path; ok is false when null or unknown.
-func whole(v cty.Value, path string) (n int, ok bool) {
-	m := resource.Get(v, path)
-	if m.IsNull() || !m.IsKnown() || m.Type() != cty.Number {
-		return 0, false
-	}
-	i, accuracy := m.AsBigFloat().Int64()
-	return int(i), accuracy == big.Exact
-}
 
 // words are the strings of a set; nil when null or not wholly known.
 func words(v cty.Value) []string {
@@ -88,17 +52,6 @@ func words(v cty.Value) []string {
 func decided(v cty.Value, path string) bool {
 	m := resource.Get(v, path)
 	return !m.IsNull() && m.IsWhollyKnown()
-}
-
-func setValue(all []string) cty.Value {
-	if len(all) == 0 {
-		return cty.SetValEmpty(cty.String)
-	}
-	vals := make([]cty.Value, len(all))
-	for i, s := range all {
-		vals[i] = cty.StringVal(s)
-	}
-	return cty.SetVal(vals)
 }
 
 // textValue makes an empty text null.
