@@ -125,7 +125,9 @@ func minimal() map[string]cty.Value {
 	return map[string]cty.Value{"name": cty.StringVal("Essentials sync")}
 }
 
-func key(live resource.Live) string { return resource.Text(resource.Get(live.Value, "secret_key_id"), "") }
+func key(live resource.Live) string {
+	return resource.Text(resource.Get(live.Value, "secret_key_id"), "")
+}
 
 func TestCreateFromProfile(t *testing.T) {
 	v := newVendor(t, world.Quickstart())
