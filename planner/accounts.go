@@ -29,7 +29,10 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 	if policyChange.Action == Unknown {
 		return
 	}
-	policy, err := dirsync.DecodePolicy(policyChange.Address, policyChange.After)
+	if p.guardPolicy(req, policyChange) {
+		return
+	}
+	policy, err := dirsync.DecodePolicy(policyChange.Address, withDefaults(policyChange.After, req.Frame.Safeguard))
 	if err != nil {
 		p.Problems = append(p.Problems, fmt.Sprintf("%s cannot decide about accounts yet: %v", policyChange.Address, err))
 		return
@@ -46,20 +49,23 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		Known:         known(req.Prior),
 		Protections:   p.protections(req),
 		Declared:      p.declared(req),
-		Skips:         skips(req.Prior, req.Now),
+		Skips:         skips(req.Prior),
 		Window:        window(req.Prior, req.Now, policy.Safeguard.Window),
-		PolicyChanged: policyChange.Action == Update || policyChange.Action == Create || policyChange.Action == Adopt,
+		PolicyChanged: p.policyChanged(),
 		Now:           req.Now,
 	}
-	if req.AcceptRemovals >= 0 {
-		request.Policy.Safeguard.Allow = &dirsync.Allow{Removals: req.AcceptRemovals, Reason: "given to apply"}
-	}
+	allowance := p.allow(req, &request.Policy.Safeguard)
 	if p.createsOrganization() {
 		// An organization that this plan creates has no accounts yet: that is known without reading.
 		request.Accounts = &directory.AccountReading{Proof: directory.Proof{Complete: true, Source: "accounts", Count: -1, At: req.Now}}
 	}
 	p.Accounts = dirsync.Decide(request)
+	if p.Accounts.Allowed > 0 {
+		p.Allowance = allowance
+	}
+	p.Bookkeeping = p.remembers(req)
 	p.Notes = append(p.Notes, p.Accounts.Notes...)
+	p.Notes = append(p.Notes, unregistered(p.Accounts.Unregistered)...)
 	p.Problems = append(p.Problems, p.Accounts.Problems...)
 	for _, w := range p.Accounts.Waits {
 		p.Waits = append(p.Waits, Wait{Address: AccountAddress(p.AccountPolicy, w.Address), Text: w.Text})
@@ -127,13 +133,19 @@ func (p *Part) protections(req *Request) []dirsync.Protection {
 	var out []dirsync.Protection
 	for _, c := range p.Changes {
 		if c.Type == "exemption" && c.After != cty.NilVal && c.Action != Delete && c.Action != Release {
-			out = append(out, protection(c.Address, c.After, c.Wanted))
+			prot := protection(c.Address, c.After, c.Wanted)
+			if req.Prior != nil {
+				follow(&prot, req.Prior.Objects[c.Address])
+			}
+			out = append(out, prot)
 		}
 	}
 	if req.Prior != nil {
 		for _, address := range req.Prior.Addresses() {
 			if obj := req.Prior.Objects[address]; obj.Type == "exemption" {
-				out = append(out, protection(address, obj.Values, cty.NilVal))
+				prot := protection(address, obj.Values, cty.NilVal)
+				follow(&prot, obj)
+				out = append(out, prot)
 			}
 		}
 	}
@@ -234,17 +246,36 @@ func known(prior *state.State) []dirsync.Known {
 	return slices.CompactFunc(out, func(a, b dirsync.Known) bool { return a.Address == b.Address })
 }
 
-func skips(prior *state.State, now time.Time) map[string]time.Time {
+// skips are the accounts that a person left out, by every address that the account has had since. One whose time is
+// over is passed on too: it goes on protecting, and is reported.
+func skips(prior *state.State) map[string]time.Time {
 	out := map[string]time.Time{}
 	if prior == nil {
 		return out
 	}
 	for _, s := range prior.Skips {
-		if s.Mail != "" && (s.Until.IsZero() || now.Before(s.Until)) {
-			out[s.Mail] = s.Until
+		if s.Mail == "" {
+			continue
+		}
+		longest(out, s.Mail, s.Until)
+		if s.UID == 0 && s.ObjectID == "" {
+			continue
+		}
+		for a := range prior.Accounts.All() {
+			if s.UID != 0 && a.UID == s.UID || s.ObjectID != "" && a.ObjectID == s.ObjectID {
+				longest(out, a.Address, s.Until)
+			}
 		}
 	}
 	return out
+}
+
+// longest keeps the later of two ends; zero is none.
+func longest(ends map[string]time.Time, mail string, until time.Time) {
+	if old, ok := ends[mail]; ok && (old.IsZero() || !until.IsZero() && old.After(until)) {
+		return
+	}
+	ends[mail] = until
 }
 
 func window(prior *state.State, now time.Time, length time.Duration) []dirsync.Removal {

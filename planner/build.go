@@ -110,6 +110,8 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 				part.Errors = append(part.Errors, d.Summary+": "+d.Detail)
 			}
 		}
+	case len(part.Errors) > 0:
+		part.Status = Errored
 	case len(part.Guards) > 0:
 		part.Status = Held
 	}

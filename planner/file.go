@@ -61,6 +61,8 @@ type partV1 struct {
 	Drifted       []changeV1        `json:"drifted,omitempty"`
 	Accounts      *dirsync.Result   `json:"accounts,omitempty"`
 	AccountPolicy string            `json:"account_policy,omitempty"`
+	Allowance     string            `json:"allowance,omitempty"`
+	Bookkeeping   bool              `json:"bookkeeping,omitempty"`
 	Guards        []Guard           `json:"guards,omitempty"`
 	Waits         []Wait            `json:"waits,omitempty"`
 	Problems      []string          `json:"problems,omitempty"`
@@ -205,7 +207,7 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 func encodePart(p *Part) (partV1, error) {
 	f := partV1{
 		Tenant: p.Tenant, Address: p.Address, Status: p.Status, Serial: p.Serial, Lineage: p.Lineage, Proofs: p.Proofs, Unchanged: p.Unchanged,
-		Accounts: p.Accounts, AccountPolicy: p.AccountPolicy, Guards: p.Guards, Waits: p.Waits, Problems: p.Problems, Notes: p.Notes,
+		Accounts: p.Accounts, AccountPolicy: p.AccountPolicy, Allowance: p.Allowance, Bookkeeping: p.Bookkeeping, Guards: p.Guards, Waits: p.Waits, Problems: p.Problems, Notes: p.Notes,
 		Errors: p.Errors, Removed: p.Removed,
 	}
 	var err error
@@ -231,7 +233,7 @@ func encodePart(p *Part) (partV1, error) {
 func decodePart(f partV1) (*Part, error) {
 	p := &Part{
 		Tenant: f.Tenant, Address: f.Address, Status: f.Status, Serial: f.Serial, Lineage: f.Lineage, Proofs: f.Proofs, Unchanged: f.Unchanged,
-		Accounts: f.Accounts, AccountPolicy: f.AccountPolicy, Guards: f.Guards, Waits: f.Waits, Problems: f.Problems, Notes: f.Notes,
+		Accounts: f.Accounts, AccountPolicy: f.AccountPolicy, Allowance: f.Allowance, Bookkeeping: f.Bookkeeping, Guards: f.Guards, Waits: f.Waits, Problems: f.Problems, Notes: f.Notes,
 		Errors: f.Errors, Removed: f.Removed,
 	}
 	var err error

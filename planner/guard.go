@@ -43,7 +43,11 @@ func (p *Part) guard(req *Request) {
 	}
 	if p.Accounts != nil {
 		for _, h := range p.Accounts.Held {
-			p.Guards = append(p.Guards, Guard{Name: h.Limit, Addresses: h.Addresses, Text: h.Text, Cure: h.Paste})
+			cure := h.Paste
+			if h.Limit == "removals" && cure != "" {
+				cure = fmt.Sprintf("# in %s, for once:\n%s# or: weir apply --accept-removals %s=%d", p.AccountPolicy, cure, req.Tenant.Key, h.Count)
+			}
+			p.Guards = append(p.Guards, Guard{Name: h.Limit, Addresses: h.Addresses, Text: h.Text, Cure: cure})
 		}
 	}
 }

@@ -112,6 +112,10 @@ type Part struct {
 	Accounts *dirsync.Result
 	// AccountPolicy is the address of the policy that Accounts follow.
 	AccountPolicy string
+	// Allowance is the digest of the policy's one-time allowance that the removals of this part use up; "" for none.
+	Allowance string
+	// Bookkeeping says that state has something to remember about accounts that needs no vendor call.
+	Bookkeeping bool
 	// Guards are the guards that hold something.
 	Guards []Guard
 	// Waits say what is planned at its live value for now, and until when or what.

@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/weir-project/weir/planner/dirsync"
+	"github.com/weir-project/weir/providers/directory"
 )
 
 // Reviewed is what a person or a pipeline agreed to: the items of one part by address, each with a digest of object,
@@ -64,13 +65,14 @@ func (c *Change) Item() Item {
 func DecisionItem(d *dirsync.Decision) Item {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\x00%s\x00%s\x00", d.Address, d.Action, d.ObjectID)
-	if d.Before != nil {
-		b.WriteString(dirsync.Hash(d.Before))
+	// The hash leaves open which kind of user an account is; a review does not.
+	for _, a := range []*directory.Account{d.Before, d.After} {
+		if a != nil {
+			fmt.Fprintf(&b, "%s\x00%s\x00%t\x00%t", dirsync.Hash(a), a.Type, a.Active, a.Billable)
+		}
+		b.WriteByte(0)
 	}
-	b.WriteByte(0)
-	if d.After != nil {
-		b.WriteString(dirsync.Hash(d.After))
-	}
+	b.WriteString(d.Exempt)
 	return Item{Digest: digest(b.String()), Destructive: d.Destructive, Text: string(d.Action) + " " + d.Address}
 }
 

@@ -44,6 +44,7 @@ func (r *run) accountPhase(ctx context.Context) error {
 	}
 	var adds []*dirsync.Decision
 	waves := map[bool][]*dirsync.Decision{}
+	removes := false
 	for i := range result.Decisions {
 		d := &result.Decisions[i]
 		if !r.agreedAccount(d) {
@@ -58,6 +59,12 @@ func (r *run) accountPhase(ctx context.Context) error {
 			continue
 		}
 		waves[len(d.Needs) > 0] = append(waves[len(d.Needs) > 0], d)
+		removes = removes || len(d.Counts) > 0
+	}
+	if removes {
+		if err := r.useAllowance(ctx); err != nil {
+			return err
+		}
 	}
 	// What gives up an address comes before what takes it; new accounts come between, in bulk.
 	if err := r.each(ctx, waves[false]); err != nil {
@@ -88,10 +95,85 @@ func (r *run) settleAccounts(ctx context.Context) error {
 		return nil
 	}
 	var outcomes []state.Outcome
+	var lifts []state.Intent
 	r.mu.Lock()
 	for _, d := range r.State.Doubts() {
-		if d.Mail != "" && d.Time.Before(r.Plan.Observed.At) {
+		switch {
+		case d.Mail == "" || !d.Time.Before(r.Plan.Observed.At):
+		case d.Type == planner.LiftExemption:
+			lifts = append(lifts, d)
+		default:
 			outcomes = append(outcomes, state.Outcome{Op: d.Op, Address: d.Address, Mail: d.Mail, Type: d.Type, Action: d.Action, Result: state.Done, Time: r.Now()})
+		}
+	}
+	r.mu.Unlock()
+	if err := r.record(ctx, outcomes...); err != nil {
+		return err
+	}
+	for _, d := range lifts {
+		if err := r.lift(ctx, d); err != nil {
+			var fatal *stopError
+			if errors.As(err, &fatal) {
+				return fatal.err
+			}
+			r.fail(planner.AccountAddress(d.Address, d.Mail), d.Action, err)
+		}
+	}
+	return nil
+}
+
+// lift ends the exemption that an earlier run should have ended. An account that is functional by now goes on needing it.
+func (r *run) lift(ctx context.Context, d state.Intent) error {
+	for _, a := range r.Plan.Observed.Accounts.Accounts {
+		if a.Address == d.Mail && a.Type == directory.FunctionalAccount {
+			return r.lifted(ctx, d)
+		}
+	}
+	writer, ok := r.Accounts.(directory.ExemptionWriter)
+	if !ok {
+		return nil
+	}
+	if err := writer.RemoveExemption(ctx, d.Mail); err != nil {
+		return err
+	}
+	return r.lifted(ctx, d)
+}
+
+func (r *run) lifted(ctx context.Context, d state.Intent) error {
+	return r.record(ctx, state.Outcome{Op: d.Op, Address: d.Address, Mail: d.Mail, Type: d.Type, Action: d.Action, Result: state.Done, Time: r.Now()})
+}
+
+// useAllowance remembers that the one-time allowance which lets removals pass is used up, before the first of them: what
+// a failure leaves undone needs another.
+func (r *run) useAllowance(ctx context.Context) error {
+	if r.Part.Allowance == "" {
+		return nil
+	}
+	note := state.Note{Text: "allowance of removals used", Allowance: r.Part.Allowance, Time: r.Now()}
+	if err := r.Journal.Note(ctx, note); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.State.Apply(state.Entry{Note: &note})
+}
+
+// bind remembers what the addresses of exemptions stand for, so that the exemptions follow a rename.
+func (r *run) bind(ctx context.Context) error {
+	if r.Part.Accounts == nil {
+		return nil
+	}
+	var outcomes []state.Outcome
+	r.mu.Lock()
+	for _, address := range r.State.Addresses() {
+		obj := r.State.Objects[address]
+		if obj.Type != "exemption" {
+			continue
+		}
+		if bindings, changed := planner.Bind(obj, r.Part.Accounts.Bindings); changed {
+			bound := *obj
+			bound.Bindings = bindings
+			outcomes = append(outcomes, state.Outcome{Op: r.Operation(), Address: address, Type: obj.Type, Action: "bind", Result: state.Done, Object: &bound, Time: r.Now()})
 		}
 	}
 	r.mu.Unlock()
@@ -307,8 +389,11 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 			return err
 		}
 	}
+	lift, err := r.exempt(ctx, d)
+	if err != nil {
+		return err
+	}
 	var account *directory.Account
-	var err error
 	switch d.Action {
 	case dirsync.Delete:
 		err = r.Accounts.Delete(ctx, d.Address)
@@ -327,6 +412,10 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 		if errors.Is(err, resource.ErrAmbiguous) {
 			outcome.Result = state.Unknown
 		}
+		// Without a certain answer the exemption stays to be lifted: the next read tells.
+		if lift != nil && outcome.Result == state.Failed {
+			err = errors.Join(err, r.lifted(ctx, *lift))
+		}
 		return errors.Join(err, r.record(ctx, outcome))
 	}
 	outcome.Removals = r.removals(d, intent.Op)
@@ -335,7 +424,39 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 	} else {
 		outcome.Account = r.accountState(d, account)
 	}
-	return r.record(ctx, outcome)
+	if err := r.record(ctx, outcome); err != nil || lift == nil {
+		return err
+	}
+	if err := r.Accounts.(directory.ExemptionWriter).RemoveExemption(ctx, lift.Mail); err != nil {
+		return fmt.Errorf("the account is done, but it is still exempt from the hosted sync; the next apply lifts that: %w", err)
+	}
+	return r.lifted(ctx, *lift)
+}
+
+// exempt puts the account's address on the list of what the hosted sync leaves alone, if the decision asks for it. When
+// it is to leave the list afterwards instead, the intent to do so is durable on return and handed back.
+func (r *run) exempt(ctx context.Context, d *dirsync.Decision) (lift *state.Intent, err error) {
+	if d.Exempt == "" {
+		return nil, nil
+	}
+	writer, ok := r.Accounts.(directory.ExemptionWriter)
+	if !ok {
+		return nil, errors.New("this account writer cannot exempt addresses from the hosted sync")
+	}
+	if d.Exempt == "add" {
+		if err := writer.AddExemption(ctx, d.Before.Address); err != nil {
+			return nil, fmt.Errorf("its exemption from the hosted sync could not be written, so the account was left alone: %w", err)
+		}
+		return nil, nil
+	}
+	intent := state.Intent{
+		Op: r.Operation(), Address: r.Part.AccountPolicy, Mail: d.Before.Address, Type: planner.LiftExemption, Action: "lift",
+		NaturalKey: d.Before.Address, Time: r.Now(),
+	}
+	if err := r.intend(ctx, intent); err != nil {
+		return nil, err
+	}
+	return &intent, nil
 }
 
 func (r *run) confirm(ctx context.Context, d *dirsync.Decision) error {

@@ -189,6 +189,9 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 	if err := r.takeDown(ctx); err != nil {
 		return r.finish(), err
 	}
+	if err := r.bind(ctx); err != nil {
+		return r.finish(), err
+	}
 	if err := r.deliver(ctx); err != nil {
 		return r.finish(), err
 	}

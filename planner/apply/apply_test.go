@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -311,7 +312,7 @@ type bench struct {
 	journal  *journal
 	frame    *config.Frame
 	registry *resource.Registry
-	n        int
+	n        atomic.Int64
 }
 
 func (b *bench) configure(source string) {
@@ -363,7 +364,7 @@ func (b *bench) apply(reviewed planner.Reviewed) (*apply.Report, error) {
 	return apply.Run(context.Background(), apply.Request{
 		Part: part, Plan: req, Reviewed: reviewed, Conn: &resource.Conn{Tenant: req.Tenant}, Secrets: &secrets.Run{}, Journal: b.journal,
 		State: b.journal.durable.Clone(), Provider: func(*resource.Type) string { return "provider.essentials.x" },
-		Operation: func() string { b.n++; return fmt.Sprint("op-", b.n) }, Now: func() time.Time { return noon },
+		Operation: func() string { return fmt.Sprint("op-", b.n.Add(1)) }, Now: func() time.Time { return noon },
 	})
 }
 

@@ -211,7 +211,7 @@ func (r *run) remember(inst *config.Instance, c *planner.Change, live resource.L
 		obj.Ownership = state.Created
 	}
 	if prior != nil {
-		obj.Created = prior.Created
+		obj.Created, obj.Bindings = prior.Created, prior.Bindings
 		for path, version := range prior.Versions {
 			obj.Versions[path] = version
 		}

@@ -135,11 +135,11 @@ func (d *decider) holdRemovals(s *Safeguard) {
 	if a := s.Allow; a != nil {
 		switch {
 		case !a.Until.IsZero() && !now.Before(a.Until):
-			d.note("safeguard.allow ended on %s and lets nothing pass any more.", day(a.Until))
+			d.note("%s ended on %s and lets nothing pass any more.", a.source(), day(a.Until))
 		case a.Removals != len(fresh):
-			d.note("safeguard.allow lets exactly %d removals pass, and there are %d.", a.Removals, len(fresh))
+			d.note("%s lets exactly %d removals pass, and there are %d.", a.source(), a.Removals, len(fresh))
 		default:
-			d.note("safeguard.allow lets these %d removals pass: %s", a.Removals, a.Reason)
+			d.note("%s lets these %d removals pass: %s", a.source(), a.Removals, a.Reason)
 			d.res.Allowed = a.Removals
 			return
 		}

@@ -89,6 +89,15 @@ type Allow struct {
 	Removals int
 	Reason   string
 	Until    time.Time
+	// Source names it in texts; "" is safeguard.allow.
+	Source string
+}
+
+func (a *Allow) source() string {
+	if a.Source == "" {
+		return "safeguard.allow"
+	}
+	return a.Source
 }
 
 // Protection is one exemption block, decoded. Past Expires it goes on protecting and is reported.

@@ -218,3 +218,41 @@ func TestExemptionCustomize(t *testing.T) {
 		})
 	}
 }
+
+func TestWriterExemptsOneAddress(t *testing.T) {
+	v := newVendor(t, true)
+	if err := v.portal("exemptions", map[string]any{"add": []string{"foreign@contoso.example"}}); err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewWriter(v.conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	list := func() string {
+		all, err := w.client.exemptions(ctx, w.org)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(all, " ")
+	}
+	for range 2 {
+		if err := w.AddExemption(ctx, "Info@contoso.example"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := list(); got != "foreign@contoso.example info@contoso.example" {
+		t.Errorf("exempt: %s", got)
+	}
+	for range 2 {
+		if err := w.RemoveExemption(ctx, "info@contoso.example"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.RemoveExemption(ctx, ""); !errors.Is(err, resource.ErrInvalid) {
+		t.Errorf("an empty address, which would stand for the whole list: %v", err)
+	}
+	if got := list(); got != "foreign@contoso.example" {
+		t.Errorf("exempt: %s", got)
+	}
+}

@@ -237,7 +237,7 @@ func (a *App) openArchive(ctx context.Context, c configFlags, p *planner.Plan) (
 
 func anything(p *planner.Plan) bool {
 	for _, part := range p.Parts {
-		if part.Status != planner.Errored && len(part.Review().Items) > 0 || part.Accounts != nil && len(part.Accounts.Links)+len(part.Accounts.Clocks) > 0 || len(part.Outputs) > 0 {
+		if part.Status != planner.Errored && (len(part.Review().Items) > 0 || part.Bookkeeping) || len(part.Outputs) > 0 {
 			return true
 		}
 	}
@@ -392,8 +392,7 @@ func reportCode(done *applied) int {
 // takes no lease and writes nothing.
 func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Part, f applyFlags, o planOptions, progress render.Progress, known map[string]cty.Value) (done *applied, err error) {
 	reviewed := planned.Review()
-	bookkeeping := planned.Accounts != nil && len(planned.Accounts.Links)+len(planned.Accounts.Clocks)+len(planned.Accounts.Forget) > 0
-	if planned.Status == planner.Errored || len(reviewed.Items) == 0 && len(planned.Outputs) == 0 && !bookkeeping {
+	if planned.Status == planner.Errored || len(reviewed.Items) == 0 && len(planned.Outputs) == 0 && !planned.Bookkeeping {
 		return &applied{part: planned, report: &apply.Report{}, values: w.untouched(ctx, u, planned, o)}, nil
 	}
 	tenant, err := w.bucket.Tenant(stateKey(u.key))

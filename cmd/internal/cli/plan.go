@@ -19,6 +19,7 @@ import (
 	"github.com/weir-project/weir/cmd/internal/render"
 	"github.com/weir-project/weir/planner"
 	"github.com/weir-project/weir/planner/fleet"
+	"github.com/weir-project/weir/providers/resource"
 )
 
 // selectFlags narrow a plan to some objects.
@@ -120,6 +121,9 @@ func (w *workspace) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl
 	if err != nil {
 		return nil, nil, err
 	}
+	if _, bare := o.acceptRemovals[""]; bare && len(units) != 1 {
+		return nil, nil, fmt.Errorf("--accept-removals with a bare number is for one tenant, and %d are selected: write KEY=N", len(units))
+	}
 	if w.whole() && !o.destroy && len(o.targets) == 0 {
 		more, err := w.unclaimed(ctx)
 		if err != nil {
@@ -135,7 +139,7 @@ func (w *workspace) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl
 	}
 	parts, diags := w.parts(ctx, units, o)
 	p.Parts = parts
-	guardRemovedTenants(p, o)
+	guardRemovedTenants(p, o, tenantsRemoved(w.frame.Safeguard))
 	if len(o.targets) > 0 || len(o.replace) > 0 {
 		if err := matched(p, o); err != nil {
 			return nil, diags, err
@@ -211,9 +215,21 @@ func (w *workspace) sources() map[string][]byte {
 	return out
 }
 
+// tenantsRemoved is how many tenants one run may take down: what the root's safeguard block says, else 1.
+func tenantsRemoved(safeguard cty.Value) int {
+	most := 1
+	if safeguard == cty.NilVal || safeguard.IsNull() {
+		return most
+	}
+	if v := resource.Get(safeguard, "max_tenants_removed"); v != cty.NilVal && !v.IsNull() && v.IsKnown() {
+		n, _ := v.AsBigFloat().Int64()
+		most = int(n)
+	}
+	return most
+}
+
 // guardRemovedTenants holds the removal of more tenants than one run may remove.
-func guardRemovedTenants(p *planner.Plan, o planOptions) {
-	const most = 1
+func guardRemovedTenants(p *planner.Plan, o planOptions, most int) {
 	accepted := map[string]bool{}
 	for _, key := range o.acceptTenants {
 		accepted[key] = true

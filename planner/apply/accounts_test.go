@@ -1,0 +1,220 @@
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/apply"
+	"github.com/weir-project/weir/planner/dirsync"
+	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/providers/secrets"
+	"github.com/weir-project/weir/state"
+)
+
+// writer is an organization's accounts in memory.
+type writer struct {
+	mu       sync.Mutex
+	accounts map[string]*directory.Account
+	exempt   map[string]bool
+	calls    []string
+	fail     map[string]error
+}
+
+func (w *writer) call(name string) error {
+	w.calls = append(w.calls, name)
+	return w.fail[name]
+}
+
+func (w *writer) MaxBatch() int { return 2 }
+
+func (w *writer) Add(_ context.Context, accounts []*directory.Account) []directory.AccountResult {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]directory.AccountResult, len(accounts))
+	for i, a := range accounts {
+		if out[i].Err = w.call("add " + a.Address); out[i].Err == nil {
+			made := *a
+			made.UID = 100 + len(w.accounts)
+			w.accounts[a.Address], out[i].Account = &made, &made
+		}
+	}
+	return out
+}
+
+func (w *writer) Update(_ context.Context, before, after *directory.Account) (*directory.Account, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.call("update " + before.Address); err != nil {
+		return nil, err
+	}
+	delete(w.accounts, before.Address)
+	w.accounts[after.Address] = after
+	return after, nil
+}
+
+func (w *writer) Delete(_ context.Context, address string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.accounts, address)
+	return w.call("delete " + address)
+}
+
+func (w *writer) Get(_ context.Context, address string) (*directory.Account, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a := w.accounts[address]; a != nil {
+		return a, nil
+	}
+	return nil, resource.ErrAbsent
+}
+
+func (w *writer) AddExemption(_ context.Context, address string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.call("exempt " + address); err != nil {
+		return err
+	}
+	w.exempt[address] = true
+	return nil
+}
+
+func (w *writer) RemoveExemption(_ context.Context, address string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.call("lift " + address); err != nil {
+		return err
+	}
+	delete(w.exempt, address)
+	return nil
+}
+
+func newWriter(accounts ...*directory.Account) *writer {
+	w := &writer{accounts: map[string]*directory.Account{}, exempt: map[string]bool{}, fail: map[string]error{}}
+	for _, a := range accounts {
+		w.accounts[a.Address] = a
+	}
+	return w
+}
+
+// carryOut applies account decisions over the writer; later is the time of the read that they rest on.
+func carryOut(t *testing.T, w *writer, j *journal, part *planner.Part, later time.Duration) *apply.Report {
+	t.Helper()
+	part.AccountPolicy = "sync_policy.p"
+	reading := &directory.AccountReading{Proof: directory.Proof{Complete: true}}
+	for _, a := range w.accounts {
+		reading.Accounts = append(reading.Accounts, a)
+	}
+	n, calls := 0, len(w.calls)
+	at := noon.Add(later)
+	report, err := apply.Run(context.Background(), apply.Request{
+		Part: part, Plan: planner.Request{Observed: &planner.Observation{Accounts: reading, At: at}}, Reviewed: part.Review(), Accounts: w,
+		Secrets: &secrets.Run{}, Journal: j, State: j.durable.Clone(), Provider: func(*resource.Type) string { return "" },
+		Operation: func() string { n++; return fmt.Sprint("op-", later, "-", n) }, Now: func() time.Time { return at },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.calls = slices.Clone(w.calls[calls:])
+	return report
+}
+
+func account(kind directory.AccountType) *directory.Account {
+	return &directory.Account{UID: 7, Address: "a@t.example", Type: kind, Active: true}
+}
+
+func TestExemptionBeforeAndAfterTheAccount(t *testing.T) {
+	convert := func(from, to directory.AccountType, exempt string) *planner.Part {
+		return &planner.Part{Accounts: &dirsync.Result{Decisions: []dirsync.Decision{{
+			Action: dirsync.Convert, Address: "a@t.example", Before: account(from), After: account(to), Exempt: exempt, Record: "a@t.example",
+		}}}}
+	}
+	refused := resource.ErrInvalid
+	for _, row := range []struct {
+		name   string
+		part   *planner.Part
+		fail   string
+		calls  []string
+		exempt bool
+		failed int
+		doubts int
+		again  []string // calls of the next apply, which decides nothing
+	}{
+		{name: "add", part: convert(directory.EndUser, directory.FunctionalAccount, "add"), calls: []string{"exempt a@t.example", "update a@t.example"}, exempt: true},
+		{name: "add refused", part: convert(directory.EndUser, directory.FunctionalAccount, "add"), fail: "exempt a@t.example", calls: []string{"exempt a@t.example"}, failed: 1},
+		{name: "remove", part: convert(directory.FunctionalAccount, directory.EndUser, "remove"), calls: []string{"update a@t.example", "lift a@t.example"}},
+		{name: "remove, account refused", part: convert(directory.FunctionalAccount, directory.EndUser, "remove"), fail: "update a@t.example",
+			calls: []string{"update a@t.example"}, exempt: true, failed: 1},
+		{name: "remove, lifting refused", part: convert(directory.FunctionalAccount, directory.EndUser, "remove"), fail: "lift a@t.example",
+			calls: []string{"update a@t.example", "lift a@t.example"}, exempt: true, failed: 1, doubts: 1, again: []string{"lift a@t.example"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w, j := newWriter(row.part.Accounts.Decisions[0].Before), newJournal()
+			w.exempt["a@t.example"] = row.part.Accounts.Decisions[0].Exempt == "remove"
+			w.fail[row.fail] = refused
+			report := carryOut(t, w, j, row.part, 0)
+			if !slices.Equal(w.calls, row.calls) || w.exempt["a@t.example"] != row.exempt || len(report.Failed) != row.failed || len(j.durable.InDoubt) != row.doubts {
+				t.Errorf("calls %v, exempt %v, failed %v, in doubt %v", w.calls, w.exempt, report.Failed, j.durable.InDoubt)
+			}
+			delete(w.fail, row.fail)
+			carryOut(t, w, j, &planner.Part{Accounts: &dirsync.Result{}}, time.Hour)
+			if !slices.Equal(w.calls, row.again) || len(j.durable.InDoubt) != 0 {
+				t.Errorf("next time %v, in doubt %v", w.calls, j.durable.InDoubt)
+			}
+		})
+	}
+}
+
+func TestAllowanceIsRememberedBeforeTheFirstRemoval(t *testing.T) {
+	disable := account(directory.EndUser)
+	disable.Active = false
+	part := func(held string, counts ...string) *planner.Part {
+		return &planner.Part{Allowance: "digest", Accounts: &dirsync.Result{Allowed: 1, Decisions: []dirsync.Decision{{
+			Action: dirsync.Disable, Address: "a@t.example", Before: account(directory.EndUser), After: disable, Record: "a@t.example", Counts: counts, Held: held,
+		}}}}
+	}
+	for _, row := range []struct {
+		name string
+		part *planner.Part
+		fail bool
+		used bool
+	}{
+		{"a removal", part("", "a@t.example"), false, true},
+		{"a removal that fails", part("", "a@t.example"), true, true},
+		{"a removal that is held", part("for a reason", "a@t.example"), false, false},
+		{"no removal", part(""), false, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w, j := newWriter(account(directory.EndUser)), newJournal()
+			if row.fail {
+				w.fail["update a@t.example"] = errors.New("refused")
+			}
+			carryOut(t, w, j, row.part, 0)
+			if _, used := j.durable.Allowances["digest"]; used != row.used {
+				t.Errorf("used up: %v", used)
+			}
+		})
+	}
+}
+
+func TestExemptionsAreBound(t *testing.T) {
+	w, j := newWriter(account(directory.EndUser)), newJournal()
+	j.durable.Objects = map[string]*state.Object{"exemption.e": {Address: "exemption.e", Type: "exemption",
+		Values: cty.ObjectVal(map[string]cty.Value{"addresses": cty.SetVal([]cty.Value{cty.StringVal("a@t.example")})})}}
+	seen := []dirsync.Binding{{Source: "exemption.e", Address: "a@t.example", UID: 7, ObjectID: "o"}}
+	carryOut(t, w, j, &planner.Part{Accounts: &dirsync.Result{Bindings: seen}}, 0)
+	if got := j.durable.Objects["exemption.e"].Bindings; len(got) != 1 || got[0] != (state.Binding{Address: "a@t.example", UID: 7, ObjectID: "o"}) {
+		t.Errorf("bound to %v", got)
+	}
+	if len(w.calls) > 0 {
+		t.Errorf("calls %v", w.calls)
+	}
+}
