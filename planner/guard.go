@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -113,6 +114,7 @@ func selectItems(p *Part, req *Request) bool {
 	for _, c := range p.Changes {
 		byAddress[c.Address] = c
 	}
+	needs := p.needs(req)
 	keep := map[string]bool{}
 	if len(req.Targets) > 0 {
 		var mark func(address string)
@@ -122,7 +124,7 @@ func selectItems(p *Part, req *Request) bool {
 			}
 			keep[address] = true
 			if c := byAddress[address]; c != nil {
-				for _, d := range c.Dependencies {
+				for _, d := range needs(c) {
 					mark(d)
 				}
 			}
@@ -144,7 +146,7 @@ func selectItems(p *Part, req *Request) bool {
 				continue
 			}
 			drop := Matches(c.Address, req.Excludes)
-			for _, d := range c.Dependencies {
+			for _, d := range needs(c) {
 				if dep := byAddress[d]; dep != nil && !keep[d] && dep.Action != NoOp && len(req.Excludes) > 0 {
 					drop = true
 				}
@@ -173,6 +175,29 @@ func selectItems(p *Part, req *Request) bool {
 		})
 	}
 	return len(p.Changes) > 0 || p.Accounts != nil && len(p.Accounts.Decisions) > 0
+}
+
+// needs returns what a change depends on: what its block refers to, and the organization that it lives in while that is
+// still to be made. A block names its tenant by identity only, which is no reference.
+func (p *Part) needs(req *Request) func(*Change) []string {
+	provider := func(c *Change) string {
+		if t := req.Registry.Type(c.Type); t != nil {
+			return t.Provider
+		}
+		return ""
+	}
+	var home *Change
+	for _, c := range p.Changes {
+		if c.Type == "tenant" && c.Action == Create {
+			home = c
+		}
+	}
+	return func(c *Change) []string {
+		if home == nil || c == home || provider(c) != provider(home) {
+			return c.Dependencies
+		}
+		return append(slices.Clone(c.Dependencies), home.Address)
+	}
 }
 
 // selectAccounts keeps the account decisions for which keep is true.
