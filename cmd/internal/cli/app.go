@@ -92,7 +92,6 @@ func (a *App) command() *cobra.Command {
 		Short:         "Mail edge of Microsoft 365 tenants behind Proofpoint Essentials, as code",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if f := a.global.logFormat; f != "text" && f != "json" {
 				return fmt.Errorf("--log-format is text or json, not %q", f)

@@ -272,6 +272,9 @@ func matched(p *planner.Plan, o planOptions) error {
 	found := map[string]bool{}
 	for _, part := range p.Parts {
 		for _, c := range part.Changes {
+			if c.Type == "tenant" && planner.Matches(c.Address, o.replace) {
+				return fmt.Errorf("--replace %s: an organization is never replaced, since everything in it would go; take it down with weir destroy --tenant %s if that is what you want", c.Address, part.Tenant.Key)
+			}
 			for _, s := range append(o.targets, o.replace...) {
 				if planner.Matches(c.Address, []string{s}) {
 					found[s] = true
