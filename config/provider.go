@@ -14,29 +14,29 @@ import (
 // but the operator's: authorities and API hosts follow from the stack and the credential.
 var ProviderTables = map[string][]resource.Attribute{
 	"essentials": {
-		{Name: "stack", Type: cty.String, Optional: true, Enum: []string{"us1", "us2", "us3", "us4", "us5", "eu1"}, Description: "The Essentials data stack on which the organizations live."},
+		{Name: "stack", Type: cty.String, Optional: true, Enum: []string{"us1", "us2", "us3", "us4", "us5", "eu1"}, Description: "The Essentials data stack on which the organizations live; it or base_url is needed."},
 		{Name: "base_url", Type: cty.String, Optional: true, Validate: httpsURL, Description: "The address of a white-label interface, instead of a stack."},
-		{Name: "user", Type: cty.String, Optional: true, Description: "The sign-in name of an administrator, used for every call."},
-		{Name: "password", Type: resource.SecretType, Optional: true, WriteOnly: true, Sensitive: true, Description: "Where that administrator's password is kept."},
+		{Name: "user", Type: cty.String, Optional: true, Description: "The sign-in name of an administrator, used for every call; needed."},
+		{Name: "password", Type: resource.SecretType, Optional: true, WriteOnly: true, Sensitive: true, Description: "Where that administrator's password is kept; needed."},
 	},
 	"microsoft": {
 		{Name: "credential", Type: cty.String, Optional: true, Enum: []string{"secret", "certificate", "federated", "managed_identity", "azure_cli"}, Description: "How Weir proves who it is to Entra; left out, a client_secret makes it \"secret\" and a certificate_path \"certificate\"."},
-		{Name: "client_id", Type: cty.String, Optional: true, Description: "The application (client) id of Weir's own identity."},
-		{Name: "client_secret", Type: resource.SecretType, Optional: true, WriteOnly: true, Sensitive: true, Description: "Where the application's secret is kept."},
-		{Name: "certificate_path", Type: cty.String, Optional: true, Description: "The file with certificate and private key, PEM or PKCS#12."},
+		{Name: "client_id", Type: cty.String, Optional: true, Description: "The application (client) id of Weir's own identity; needed, unless the credential is managed_identity or azure_cli."},
+		{Name: "client_secret", Type: resource.SecretType, Optional: true, WriteOnly: true, Sensitive: true, Description: "Where the application's secret is kept; needed for the credential secret."},
+		{Name: "certificate_path", Type: cty.String, Optional: true, Description: "The file with certificate and private key, PEM or PKCS#12; needed for the credential certificate."},
 	},
 }
 
 // SafeguardTable is the attribute table of the root safeguard block: the defaults of all tenants.
 var SafeguardTable = []resource.Attribute{
-	{Name: "max_removals", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many addresses of one tenant may stop receiving within the window."},
-	{Name: "max_removal_percent", Type: cty.Number, Optional: true, Local: true, Validate: percent, Description: "How many of a tenant's active accounts that may be at most, in percent."},
-	{Name: "max_conversions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many accounts of one tenant may change their type within the window."},
-	{Name: "max_additions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many accounts one tenant may gain within the window."},
-	{Name: "max_tenants_removed", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many tenants may leave the configuration in one run."},
-	{Name: "min_admins", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many active administrators must remain."},
+	{Name: "max_removals", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many addresses of one tenant may stop receiving within the window; 5 when left out."},
+	{Name: "max_removal_percent", Type: cty.Number, Optional: true, Local: true, Validate: percent, Description: "How many of a tenant's active accounts that may be at most, in percent; 10 when left out. The smaller of both counts."},
+	{Name: "max_conversions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many accounts of one tenant may change their type within the window; 50 when left out."},
+	{Name: "max_additions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many accounts one tenant may gain within the window; 500 when left out."},
+	{Name: "max_tenants_removed", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many tenants may leave the configuration in one run; 1 when left out."},
+	{Name: "min_admins", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many active administrators of a tenant must remain; 1 when left out."},
 	{Name: "protected", Type: cty.Set(cty.String), Optional: true, Local: true, Description: "Addresses that never stop receiving."},
-	{Name: "window", Type: cty.String, Optional: true, Local: true, Description: "The time over which removals, conversions and additions are counted, such as \"24h\"."},
+	{Name: "window", Type: cty.String, Optional: true, Local: true, Description: "The time over which removals, conversions and additions are counted; \"24h\" when left out."},
 }
 
 func wholeNumber(v cty.Value) error {

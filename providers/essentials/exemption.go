@@ -21,7 +21,7 @@ var exemptionTable = []resource.Attribute{
 	{Name: "when", Type: directory.PredicateType, Optional: true, Local: true, Description: "Predicate over entry: the directory entries that are exempt."},
 	{Name: "as", Type: cty.String, Optional: true, Local: true, Default: cty.StringVal("unchanged"), Enum: []string{"unchanged", "functional_account"},
 		Description: "Leave the accounts as they are, or make functional accounts of them (R39, R40)."},
-	{Name: "reason", Type: cty.String, Required: true, Local: true, Description: "Why."},
+	{Name: "reason", Type: cty.String, Required: true, Local: true, Description: "Why the addresses are exempt, for whoever reads it in a year."},
 	{Name: "owner", Type: cty.String, Optional: true, Local: true, Description: "Who answers for it."},
 	{Name: "expires", Type: cty.String, Optional: true, Local: true, Pattern: isoDate, PatternHelp: "a date such as 2027-06-30",
 		Description: "Until when it is meant to stand. It goes on protecting after that, and is reported."},
@@ -40,6 +40,7 @@ func exemptionType() *resource.Type {
 	return &resource.Type{
 		Name: "exemption", Provider: "essentials", Attributes: exemptionTable, After: []string{"tenant", "domain", "sync_policy"},
 		Purpose:   "Addresses that directory sync must leave alone, with reason, owner and end date.",
+		Adoption:  "address by address: what the block stands for and somebody exempted before is the block's part of the one list",
 		Project:   projectExemption,
 		Customize: customizeExemption,
 		List: func(ctx context.Context, conn *resource.Conn) ([]resource.Live, error) {

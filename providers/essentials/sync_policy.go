@@ -34,7 +34,7 @@ var syncPolicyTable = []resource.Attribute{
 	{Name: "new_user_role", Type: cty.String, Optional: true, Local: true, Default: cty.StringVal("end_user"), Enum: []string{"end_user", "silent_user"},
 		Description: "What new accounts are (R18, R19).", Label: "Default New User Role"},
 	{Name: "sync", Type: cty.Set(cty.String), Optional: true, Local: true, Validate: oneOf(syncKinds),
-		Description: "What is brought over: active_users, distribution_groups, security_groups (R20).", Label: "What to sync"},
+		Description: "What is brought over: active_users, distribution_groups, security_groups; all three when left out (R20).", Label: "What to sync"},
 	{Name: "include", Type: directory.PredicateType, Optional: true, Local: true, Description: "Predicate over entry: who is in scope. Only with engine weir."},
 	policy("shared_mailboxes", "functional_account", "What a shared mailbox becomes (R38).", "functional_account", "user", "skip"),
 	policy("rooms", "skip", "What room and equipment mailboxes become.", "functional_account", "user", "skip"),
@@ -52,26 +52,26 @@ var syncPolicyTable = []resource.Attribute{
 	{Name: "groups", Optional: true, Block: true, Local: true, Description: "How groups are treated (R23, R24, R26).", Nested: how("Groups", "groups")},
 	{Name: "frequency", Type: cty.String, Optional: true, Local: true, Enum: []string{"1h", "3h", "6h", "12h", "24h", "never"},
 		Description: "How often the hosted sync runs (R27). With engine weir it is always never.", Label: "When"},
-	{Name: "safeguard", Optional: true, Block: true, Local: true, Description: "Limits of one plan.", Nested: []resource.Attribute{
-		limit("max_removals", "Addresses that may stop receiving within the window.", "addresses"),
-		limit("max_removal_percent", "The same in percent of the owned active accounts; the smaller counts.", "percent"),
-		limit("max_conversions", "Accounts that may be converted.", "accounts"),
-		limit("max_additions", "Accounts that may be added.", "accounts"),
-		limit("min_admins", "Active administrators that must remain.", "accounts"),
-		{Name: "window", Type: cty.String, Optional: true, Local: true, Pattern: duration, PatternHelp: durationHelp, Description: "Moving window for removals."},
+	{Name: "safeguard", Optional: true, Block: true, Local: true, Description: "How much may change within the window; above a limit the removals of the tenant are held, all of them.", Nested: []resource.Attribute{
+		limit("max_removals", "Addresses that may stop receiving within the window; left out, what the root's safeguard says, else 5.", "addresses"),
+		limit("max_removal_percent", "The same in percent of the owned active accounts; the smaller counts. Left out, what the root's safeguard says, else 10.", "percent"),
+		limit("max_conversions", "Accounts that may change their type within the window; left out, what the root's safeguard says, else 50.", "accounts"),
+		limit("max_additions", "Accounts that may be added within the window, since seats cost money; left out, what the root's safeguard says, else 500.", "accounts"),
+		limit("min_admins", "Active administrators that must remain; left out, what the root's safeguard says, else 1.", "accounts"),
+		{Name: "window", Type: cty.String, Optional: true, Local: true, Pattern: duration, PatternHelp: durationHelp, Description: "Time over which removals, conversions and additions are counted; left out, what the root's safeguard says, else 24h."},
 		{Name: "protected", Type: cty.Set(cty.String), Optional: true, Local: true, Normalize: resource.FoldedSet, Description: "Addresses that never stop receiving."},
 		{Name: "allow", Optional: true, Block: true, Local: true, Description: "Lets one reviewed number of removals pass, once.", Nested: []resource.Attribute{
-			{Name: "removals", Type: cty.Number, Required: true, Local: true, Validate: atLeast(1), Description: "Exactly how many."},
-			{Name: "reason", Type: cty.String, Required: true, Local: true, Description: "Why."},
-			{Name: "until", Type: cty.String, Required: true, Local: true, Pattern: isoDate, PatternHelp: "a date such as 2026-12-01", Description: "Until when."},
+			{Name: "removals", Type: cty.Number, Required: true, Local: true, Validate: atLeast(1), Description: "How many addresses may stop receiving, exactly."},
+			{Name: "reason", Type: cty.String, Required: true, Local: true, Description: "Why they may."},
+			{Name: "until", Type: cty.String, Required: true, Local: true, Pattern: isoDate, PatternHelp: "a date such as 2026-12-01", Description: "The last day on which it counts, UTC."},
 		}},
 	}},
 	{Name: "connection", Optional: true, Block: true, Description: "The application with which the vendor reads the directory; Microsoft login needs it with any engine (R49, R50).",
 		Nested: []resource.Attribute{
 			{Name: "application", Optional: true, Description: "The application, such as app_registration.sync.", Nested: []resource.Attribute{
-				{Name: "client_id", Type: cty.String, Optional: true, Normalize: foldedText, Label: "Application (client) ID", Description: "Its client id (R17).", Source: vendorAPI},
+				{Name: "client_id", Type: cty.String, Optional: true, Normalize: foldedText, Label: "Application (client) ID", Description: "The application's client id (R17).", Source: vendorAPI},
 				{Name: "secret_value", Type: resource.SecretType, Optional: true, WriteOnly: true, Sensitive: true, Label: "Client Secret Key",
-					Description: "The value of its secret, not the secret's id (R11).", Source: vendorAPI + ": always masked when read"},
+					Description: "The value of the application's secret, not the secret's id (R11).", Source: vendorAPI + ": always masked when read"},
 				{Name: "secret_expires", Type: cty.String, Optional: true, Local: true, Description: "When the secret ends (R12)."},
 			}},
 			{Name: "primary_domain", Type: cty.String, Optional: true, Normalize: foldedText, Label: "Primary Domain", Description: "The Entra tenant's primary domain (R17).", Source: vendorAPI},
@@ -96,9 +96,9 @@ func how(what, kind string) []resource.Attribute {
 		return resource.Attribute{Name: name, Type: cty.Bool, Optional: true, Local: true, Label: label, Description: description}
 	}
 	return []resource.Attribute{
-		row("add", "Add "+what, "Make accounts of new "+kind+"."),
-		row("update", "Update "+what, "Follow changes of "+kind+"."),
-		row("remove", "Remove Deleted "+what, "Treat "+kind+" that are gone as gone says. Weir does that itself, under the safeguard; the hosted sync is never set to."),
+		row("add", "Add "+what, "Make accounts of new "+kind+"; true when left out."),
+		row("update", "Update "+what, "Follow changes of "+kind+"; true when left out."),
+		row("remove", "Remove Deleted "+what, "Treat "+kind+" that are gone as gone says; true when left out. Weir does that itself, under the safeguard; the hosted sync's own switch stays off."),
 	}
 }
 

@@ -124,8 +124,8 @@ func tenantAttributes() []resource.Attribute {
 		contact("phone", "Phone", "Telephone."),
 		local("tags", cty.Map(cty.String), "Labels that --tenant tag:NAME=VALUE matches."),
 		{Name: "attest", Optional: true, Block: true, Local: true, Description: "What no API can tell: a person's dated word.", Nested: []resource.Attribute{
-			{Name: "by", Type: cty.String, Required: true, Description: "Who says so."},
-			{Name: "on", Type: cty.String, Required: true, Pattern: isoDate, PatternHelp: "a date such as 2026-11-20", Description: "When."},
+			{Name: "by", Type: cty.String, Required: true, Description: "Who says so, as an address or a name."},
+			{Name: "on", Type: cty.String, Required: true, Pattern: isoDate, PatternHelp: "a date such as 2026-11-20", Description: "The day on which it was said."},
 			local("tech_contact", cty.String, "Address of the Tech Contact in the account profile; without one the vendor stops the hosted sync (R28)."),
 			local("integrations_allowed", cty.Bool, "\"Allow customers to use integrations\" is on in the partner account (R64)."),
 			local("engine_change", cty.Bool, "The losses of going from the hosted sync to Weir are accepted."),

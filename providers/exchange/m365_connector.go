@@ -84,9 +84,11 @@ func connectorAttributes() []resource.Attribute {
 func connectorType() *resource.Type {
 	return &resource.Type{
 		Name: "m365_connector", Provider: "microsoft", Attributes: connectorTable, After: []string{"tenant", "domain", "sync_policy", "exemption", "account"},
-		Purpose:   "A connector of Exchange Online between the tenant and the gateway, inbound or outbound.",
-		Settle:    settle,
-		Guard:     guardConnector,
+		Purpose: "A connector of Exchange Online between the tenant and the gateway, inbound or outbound.",
+		Settle:  settle,
+		Guard:   guardConnector,
+		Adoption: "by what it does: an inbound connector by the addresses or the certificate of the gateway, an outbound one by its smart host; " +
+			"a connector of the block's name counts too, an OnPremises one never does. Without name in the block it keeps its own",
 		Match:     matchConnector,
 		Customize: customizeConnector,
 		List:      listConnectors,

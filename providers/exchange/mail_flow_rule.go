@@ -77,9 +77,11 @@ func ruleAttributes() []resource.Attribute {
 func ruleType() *resource.Type {
 	return &resource.Type{
 		Name: "mail_flow_rule", Provider: "microsoft", Attributes: ruleTable, After: []string{"tenant", "domain", "sync_policy", "exemption", "account", "m365_connector"},
-		Purpose:   "A mail flow rule (transport rule) of Exchange Online.",
-		Serial:    true,
-		Settle:    settle,
+		Purpose: "A mail flow rule (transport rule) of Exchange Online.",
+		Serial:  true,
+		Settle:  settle,
+		Adoption: "by what it does, when it bypasses spam filtering (SCL -1) for the addresses of the block or of the gateway; a rule of the block's name counts too. " +
+			"Without name in the block it keeps its own",
 		Match:     matchRule,
 		Customize: customizeRule,
 		List:      listRules,

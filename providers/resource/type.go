@@ -43,6 +43,9 @@ type Type struct {
 	// Key is the natural key by which an existing object is adopted: equal, non-empty keys of a configured and a live
 	// value make a candidate. nil with Match nil and Singleton false: the type is never adopted.
 	Key func(v cty.Value) string
+	// Adoption ends the sentence "It is recognised …" of the reference page, for types with Match or Project, whose way
+	// no function can tell. "" says only that it is by behaviour.
+	Adoption string
 	// Match recognises by behaviour instead of by key (connectors and rules, whose names vary). It wins over Key.
 	Match func(config, live cty.Value) bool
 	// Project, for types whose blocks each claim a part of a collection that others write too (exemption), cuts the
