@@ -20,9 +20,9 @@ const accountWorkers = 4
 
 // applyAccounts carries out the account decisions once, however often it is asked: before the first object that routes
 // mail, or at the end.
-func (r *run) applyAccounts(ctx context.Context) (err error) {
-	r.accounts.Do(func() { err = r.accountPhase(ctx) })
-	return err
+func (r *run) applyAccounts(ctx context.Context) error {
+	r.accounts.Do(func() { r.accountsErr = r.accountPhase(ctx) })
+	return r.accountsErr
 }
 
 func (r *run) accountPhase(ctx context.Context) error {
@@ -251,7 +251,7 @@ func (r *run) bookkeeping(ctx context.Context, result *dirsync.Result) error {
 		put("adopt", remembered(l.Remember(policy), nil))
 	}
 	for _, c := range result.Clocks {
-		if old := r.State.Accounts.Get(c.Address); old != nil {
+		if old := r.stateAccount(c.Address); old != nil {
 			a := *old
 			a.GoneSince = c.GoneSince
 			put("clock", &a)
@@ -263,7 +263,7 @@ func (r *run) bookkeeping(ctx context.Context, result *dirsync.Result) error {
 	if len(outcomes) > 0 || len(result.Decisions) > 0 {
 		// Records are brought up to date only along with something else: an apply with nothing to do writes nothing.
 		for _, k := range result.Learned {
-			put("learn", remembered(k, r.State.Accounts.Get(k.Address)))
+			put("learn", remembered(k, r.stateAccount(k.Address)))
 		}
 	}
 	if len(outcomes) == 0 {
@@ -279,6 +279,12 @@ func (r *run) bookkeeping(ctx context.Context, result *dirsync.Result) error {
 		r.event(Event{Address: policy, Kind: Finished, Action: "adopt", Count: len(result.Links)})
 	}
 	return nil
+}
+
+func (r *run) stateAccount(address string) *state.Account {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.State.Accounts.Get(address)
 }
 
 // add creates one batch. Its intents are durable first; what the answer names neither as made nor as refused is in
@@ -314,7 +320,7 @@ func (r *run) add(ctx context.Context, batch []*dirsync.Decision) error {
 		case result.Err == nil:
 			o.Result, o.Account = state.Done, r.accountState(d, result.Account)
 			made++
-		case errors.Is(result.Err, resource.ErrAmbiguous):
+		case errors.Is(result.Err, resource.ErrAmbiguous) || context.Cause(ctx) != nil && !errors.Is(result.Err, errNotMade):
 			o.Result, o.Error = state.Unknown, result.Err.Error()
 			r.fail(r.accountAddress(d), string(d.Action), result.Err)
 		default:
@@ -333,6 +339,9 @@ func (r *run) add(ctx context.Context, batch []*dirsync.Decision) error {
 	return nil
 }
 
+// errNotMade says that a creation without an answer certainly did not happen.
+var errNotMade = errors.New("the answer was lost and the account was not made; apply again")
+
 // settleAdd finds out what became of an account whose creation got no answer.
 func (r *run) settleAdd(ctx context.Context, d *dirsync.Decision, lost directory.AccountResult) directory.AccountResult {
 	account, err := r.Accounts.Get(context.WithoutCancel(ctx), d.Address)
@@ -340,7 +349,7 @@ func (r *run) settleAdd(ctx context.Context, d *dirsync.Decision, lost directory
 	case err == nil && account.Address == d.After.Address:
 		return directory.AccountResult{Account: account}
 	case errors.Is(err, resource.ErrAbsent):
-		return directory.AccountResult{Err: fmt.Errorf("the answer was lost and the account was not made; apply again: %v", lost.Err)}
+		return directory.AccountResult{Err: fmt.Errorf("%w: %v", errNotMade, lost.Err)}
 	}
 	return lost
 }
@@ -349,8 +358,15 @@ func (r *run) settleAdd(ctx context.Context, d *dirsync.Decision, lost directory
 func (r *run) each(ctx context.Context, decisions []*dirsync.Decision) error {
 	group := errgroup.Group{}
 	group.SetLimit(accountWorkers)
+	panics := make(chan any, len(decisions))
 	for _, d := range decisions {
 		group.Go(func() error {
+			// A panic is raised again on the caller's goroutine, where it can be caught for this tenant alone.
+			defer func() {
+				if p := recover(); p != nil {
+					panics <- p
+				}
+			}()
 			address := r.accountAddress(d)
 			if err := context.Cause(ctx); err != nil {
 				r.skip(address, "the run was stopped before it began")
@@ -371,7 +387,13 @@ func (r *run) each(ctx context.Context, decisions []*dirsync.Decision) error {
 			return nil
 		})
 	}
-	return group.Wait()
+	err := group.Wait()
+	select {
+	case p := <-panics:
+		panic(p)
+	default:
+	}
+	return err
 }
 
 // one carries out one decision. Something destructive is first confirmed: the account and its directory source are
@@ -396,7 +418,9 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 	var account *directory.Account
 	switch d.Action {
 	case dirsync.Delete:
-		err = r.Accounts.Delete(ctx, d.Address)
+		if err = r.Accounts.Delete(ctx, d.Address); errors.Is(err, resource.ErrAbsent) {
+			err = nil // gone already
+		}
 	case dirsync.Add:
 		result := r.Accounts.Add(ctx, []*directory.Account{d.After})[0]
 		if errors.Is(result.Err, resource.ErrAmbiguous) {
@@ -409,7 +433,7 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 	outcome.Time = r.Now()
 	if err != nil {
 		outcome.Result, outcome.Error = state.Failed, err.Error()
-		if errors.Is(err, resource.ErrAmbiguous) {
+		if errors.Is(err, resource.ErrAmbiguous) || context.Cause(ctx) != nil {
 			outcome.Result = state.Unknown
 		}
 		// Without a certain answer the exemption stays to be lifted: the next read tells.

@@ -134,15 +134,20 @@ type run struct {
 	report    *Report
 	failed    map[string]bool
 	succeeded map[string]bool
-	serial    map[string]*sync.Mutex
-	accounts  sync.Once
+	// settled are the addresses that are as they are wanted, left those that are known not to be.
+	settled  map[string]bool
+	left     []*planner.Change
+	serial   map[string]*sync.Mutex
+	accounts sync.Once
+	// accountsErr is what stopped the accounts, for everyone who asks for them.
+	accountsErr error
 }
 
 // Run applies the part. It goes on with what does not depend on a failure; the error is non-nil only when the run had
 // to stop altogether: the journal refused, or ctx ended. The report is complete in either case.
 func Run(ctx context.Context, req Request) (*Report, error) {
 	r := &run{
-		Request: req, report: &Report{Applied: map[string]int{}, Values: map[string]cty.Value{}}, failed: map[string]bool{}, succeeded: map[string]bool{},
+		Request: req, report: &Report{Applied: map[string]int{}, Values: map[string]cty.Value{}}, failed: map[string]bool{}, succeeded: map[string]bool{}, settled: map[string]bool{},
 		part: map[string]*planner.Change{}, serial: map[string]*sync.Mutex{},
 	}
 	if r.Parallel == 0 {
@@ -228,12 +233,15 @@ func (r *run) finish() *Report {
 func (r *run) walk(ctx context.Context) error {
 	r.objects = planner.NewObjects(&r.Plan)
 	var stop error
-	evaluation, _ := r.Plan.Frame.Evaluate(ctx, config.EvalRequest{
+	evaluation, diags := r.Plan.Frame.Evaluate(ctx, config.EvalRequest{
 		Tenant: r.Plan.Selected, Data: r.Plan.Data, Known: r.Plan.Known, Parallel: r.Parallel,
 		Visit: func(ctx context.Context, inst *config.Instance) (cty.Value, hcl.Diagnostics) {
 			if slices.Contains(inst.Type.After, "sync_policy") && inst.Type.Provider == "microsoft" {
 				// Accounts exist before mail is routed through the gateway.
 				if err := r.applyAccounts(ctx); err != nil {
+					r.mu.Lock()
+					stop = err
+					r.mu.Unlock()
 					return cty.UnknownVal(inst.Type.Object()), failure(inst, err)
 				}
 			}
@@ -261,14 +269,50 @@ func (r *run) walk(ctx context.Context) error {
 			r.skip(address, fmt.Sprintf("not applied, because %s was not", because))
 		}
 	}
+	r.unreached(ctx, diags)
 	if r.Plan.Selected == nil && len(evaluation.Outputs) > 0 {
-		return r.recordOutputs(ctx, evaluation)
+		return r.recordOutputs(ctx, evaluation, diags.HasErrors())
 	}
 	return nil
 }
 
+// unreached lists what was to be applied and was never come to: its block could not be evaluated with the values known by
+// then, or the run was stopped before.
+func (r *run) unreached(ctx context.Context, diags hcl.Diagnostics) {
+	why := "its block could not be evaluated again"
+	if context.Cause(ctx) != nil {
+		why = "the run was stopped before it began"
+	} else if diags.HasErrors() {
+		why += ": " + diags.Error()
+	}
+	for _, c := range r.Part.Changes {
+		if !c.Applies() || c.Action == planner.Delete || c.Action == planner.Release {
+			continue
+		}
+		r.mu.Lock()
+		told := r.failed[c.Address] || r.succeeded[c.Address] || r.settled[c.Address]
+		r.mu.Unlock()
+		if !told {
+			r.skip(c.Address, why)
+		}
+	}
+}
+
+// upToDate notes an address that is as it is wanted, leave one that is not and was not touched.
+func (r *run) upToDate(address string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settled[address] = true
+}
+
+func (r *run) leave(c *planner.Change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = append(r.left, c)
+}
+
 // recordOutputs merges the root outputs whose values are known.
-func (r *run) recordOutputs(ctx context.Context, evaluation *config.Evaluation) error {
+func (r *run) recordOutputs(ctx context.Context, evaluation *config.Evaluation, broken bool) error {
 	note := state.Note{Text: "outputs", Outputs: map[string]state.Output{}, Time: r.Now()}
 	for name, o := range evaluation.Outputs {
 		v, _ := o.Value.UnmarkDeep()
@@ -277,6 +321,9 @@ func (r *run) recordOutputs(ctx context.Context, evaluation *config.Evaluation) 
 		}
 	}
 	for name := range r.State.Outputs {
+		if broken {
+			break // an output that could not be evaluated is not one that is gone
+		}
 		if _, declared := evaluation.Outputs[name]; !declared {
 			note.Outputs[name] = state.Output{Value: cty.NilVal}
 		}

@@ -151,6 +151,9 @@ func (v *vendor) boxType() *resource.Type {
 			if err := write(ctx, name, c); err != nil {
 				return resource.Live{}, err
 			}
+			if err := v.fail["half "+name]; err != nil {
+				return liveOf(name), err
+			}
 			return liveOf(name), v.fail["create "+name]
 		},
 		Update: func(ctx context.Context, _ *resource.Conn, c *resource.Change) (resource.Live, error) {

@@ -24,16 +24,20 @@ func (r *run) object(ctx context.Context, inst *config.Instance) (cty.Value, err
 	}
 	planned := r.part[now.Address]
 	if planned == nil {
-		if now.Action == planner.NoOp || !now.Applies() {
+		if now.Action == planner.NoOp && now.Before != cty.NilVal {
+			r.upToDate(now.Address)
 			return now.After, r.settle(ctx, now.Address)
 		}
-		// The plan had nothing to do here, or a selection left it out; what turned up since was not reviewed.
+		// The plan had nothing to do here, or a selection left it out; what turned up since was not reviewed. Doubts about
+		// it stay: what could not be read, or differs, has not shown what became of it.
+		r.leave(now)
 		if now.Before != cty.NilVal {
 			return now.After, nil
 		}
 		return now.After, errors.New("left out of the plan")
 	}
 	if planned.Action == planner.Unknown {
+		r.leave(planned)
 		return now.After, nil
 	}
 	if !r.agreed(planned) {
@@ -42,7 +46,19 @@ func (r *run) object(ctx context.Context, inst *config.Instance) (cty.Value, err
 		}
 		return now.After, nil
 	}
-	if err := agrees(planned, now); err != nil {
+	if now.Action == planner.NoOp && !planned.Destructive() && now.Before != cty.NilVal {
+		// What the plan could not know turned out as the object has it already.
+		r.mu.Lock()
+		r.report.AlreadySo++
+		r.mu.Unlock()
+		r.upToDate(now.Address)
+		return now.After, r.settle(ctx, now.Address)
+	}
+	err := agrees(planned, now)
+	if err == nil {
+		err = complete(inst.Type, now)
+	}
+	if err != nil {
 		r.fail(now.Address, planned.Action.Word(), err)
 		return now.After, err
 	}
@@ -92,6 +108,16 @@ func agrees(planned, now *planner.Change) error {
 	return nil
 }
 
+// complete checks that every argument has a value by now: no driver is given one that is unknown.
+func complete(t *resource.Type, c *planner.Change) (err error) {
+	resource.Walk(t.Attributes, func(path string, a *resource.Attribute) {
+		if v := resource.Get(c.Wanted, path); err == nil && a.Argument() && v != cty.NilVal && !v.IsWhollyKnown() {
+			err = fmt.Errorf("the value of %s is still not known, because something that it refers to was not applied; apply again", path)
+		}
+	})
+	return err
+}
+
 // change makes the vendor calls of one object and records them.
 func (r *run) change(ctx context.Context, inst *config.Instance, c *planner.Change) (cty.Value, error) {
 	t := inst.Type
@@ -130,7 +156,7 @@ func (r *run) create(ctx context.Context, t *resource.Type, c *planner.Change, r
 		create = t.Update // a singleton is configured, not made
 	}
 	live, err := create(ctx, r.Conn, request)
-	return live, r.concluded(ctx, t, c, request, err)
+	return live, r.concluded(ctx, t, c, request, live, err)
 }
 
 func (r *run) update(ctx context.Context, t *resource.Type, c *planner.Change, request *resource.Change) (resource.Live, error) {
@@ -144,10 +170,11 @@ func (r *run) update(ctx context.Context, t *resource.Type, c *planner.Change, r
 		}
 	}
 	live, err := t.Update(ctx, r.Conn, request)
-	return live, r.concluded(ctx, t, c, request, err)
+	return live, r.concluded(ctx, t, c, request, resource.Live{}, err)
 }
 
-// replace deletes and creates in the order that the plan shows. The old object is read again first.
+// replace deletes and creates in the order that the plan shows. The old object is read again first. When the new one
+// comes first, state has it before the old one is touched: whatever becomes of the old one, the new one is not forgotten.
 func (r *run) replace(ctx context.Context, t *resource.Type, c *planner.Change, request *resource.Change) (resource.Live, error) {
 	old := *request
 	old.Operation, old.Planned = r.Operation(), cty.NullVal(t.Object())
@@ -162,12 +189,20 @@ func (r *run) replace(ctx context.Context, t *resource.Type, c *planner.Change, 
 	if err != nil || c.Action == planner.DeleteCreate {
 		return live, err
 	}
-	return live, remove()
+	if err := r.record(ctx, state.Outcome{
+		Op: request.Operation, Address: c.Address, Type: t.Name, Action: "create", Result: state.Done, Object: r.begun(t, c, live, request.Operation), Time: r.Now(),
+	}); err != nil {
+		return live, err
+	}
+	if err := remove(); err != nil {
+		return live, fmt.Errorf("the new object was made and the old one, %s, is still there; state has the new one, so take the old one away by hand: %w", old.ID, err)
+	}
+	return live, nil
 }
 
 // concluded records an operation that ended in an error: failed when it certainly did not happen, unknown when it may
-// have. It returns the error.
-func (r *run) concluded(ctx context.Context, t *resource.Type, c *planner.Change, request *resource.Change, err error) error {
+// have. An object that came into being before a later step failed is remembered as ours. It returns the error.
+func (r *run) concluded(ctx context.Context, t *resource.Type, c *planner.Change, request *resource.Change, live resource.Live, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -182,6 +217,9 @@ func (r *run) concluded(ctx context.Context, t *resource.Type, c *planner.Change
 		// The object gave out a secret before it failed: the next run must know that it has to issue another.
 		outcome.Result = state.Unknown
 	}
+	if live.ID != "" {
+		outcome.Object = r.begun(t, c, live, request.Operation)
+	}
 	if recordErr := r.record(ctx, outcome); recordErr != nil {
 		return errors.Join(err, recordErr)
 	}
@@ -194,6 +232,35 @@ func (r *run) intent(t *resource.Type, c *planner.Change, request *resource.Chan
 		key = t.Key(c.Wanted)
 	}
 	return state.Intent{Op: request.Operation, Address: c.Address, Type: t.Name, Action: action, NaturalKey: key, ID: string(c.ID), Digest: c.Item().Digest, Time: r.Now()}
+}
+
+// begun is the state object of something that was made and is not finished: what is live, and of what was wanted only what
+// no vendor holds, so that the next plan still finds the difference.
+func (r *run) begun(t *resource.Type, c *planner.Change, live resource.Live, op string) *state.Object {
+	now := r.Now()
+	obj := &state.Object{
+		Address: c.Address, Type: t.Name, ID: string(live.ID), Provider: r.Provider(t), Previous: cty.NilVal,
+		Sensitive: c.Sensitive, Versions: map[string]string{}, Ownership: state.Created, PreventDestroy: c.PreventDestroy,
+		Dependencies: c.Dependencies, Op: op, Created: now, Updated: now,
+	}
+	members := map[string]cty.Value{}
+	for i := range t.Attributes {
+		a := &t.Attributes[i]
+		from := live.Value
+		if a.Local {
+			from = c.Wanted
+		}
+		members[a.Name] = cty.NullVal(a.ValueType())
+		if from != cty.NilVal && !from.IsNull() {
+			members[a.Name] = resource.Get(from, a.Name)
+		}
+	}
+	obj.Values = planner.Stored(cty.ObjectVal(members))
+	for attribute, version := range r.Secrets.Issued(c.Address) {
+		obj.Versions[attribute] = version
+		obj.Undelivered = append(obj.Undelivered, attribute)
+	}
+	return obj
 }
 
 // remember makes the state object of what was applied, and the value that references see.

@@ -32,6 +32,10 @@ func (r *run) takeDown(ctx context.Context) error {
 			r.skip(c.Address, "the run was stopped before it began")
 			continue
 		}
+		if left := r.accountLeft(c); left != "" {
+			r.skip(c.Address, fmt.Sprintf("%s is still there", left))
+			continue
+		}
 		if blocked := r.dependantLeft(c); blocked != "" {
 			r.skip(c.Address, fmt.Sprintf("%s depends on it and is still there", blocked))
 			continue
@@ -98,7 +102,7 @@ func (r *run) remove(ctx context.Context, t *resource.Type, c *planner.Change, r
 		err = nil
 	}
 	if err != nil {
-		return r.concluded(ctx, t, c, request, err)
+		return r.concluded(ctx, t, c, request, resource.Live{}, err)
 	}
 	outcome := state.Outcome{Op: request.Operation, Address: c.Address, Type: t.Name, Action: "delete", Result: state.Done, Time: r.Now()}
 	if r.stateObject(c.Address) != nil && c.Action != planner.CreateDelete {
@@ -123,8 +127,25 @@ func (r *run) dependantLeft(c *planner.Change) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, other := range r.Part.Changes {
-		if other.Address != c.Address && r.failed[other.Address] && slices.Contains(other.Dependencies, c.Address) {
+		lives := r.failed[other.Address] || other.Action == planner.Unknown
+		if other.Address != c.Address && lives && slices.Contains(other.Dependencies, c.Address) {
 			return other.Address
+		}
+	}
+	return ""
+}
+
+// accountLeft names an account that was to go with everything else and did not, when c is what it lives in or what
+// remembers it: releasing the policy would forget an account that Weir made.
+func (r *run) accountLeft(c *planner.Change) string {
+	if !r.Plan.Destroy || r.Part.Accounts == nil || c.Type != "tenant" && c.Type != "domain" && c.Type != "sync_policy" {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.Part.Accounts.Decisions {
+		if address := planner.AccountAddress(r.Part.AccountPolicy, d.Address); r.failed[address] {
+			return address
 		}
 	}
 	return ""
@@ -177,9 +198,21 @@ func (r *run) deliver(ctx context.Context) error {
 	return nil
 }
 
+// consumerFailed reports whether anything that refers to the object may still hold what its new secret replaced: it
+// failed, was left alone, could not be read, or was not come to in this run.
 func (r *run) consumerFailed(address string) bool {
-	for _, c := range r.Part.Changes {
-		if slices.Contains(c.Dependencies, address) && r.failed[c.Address] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lags := func(consumer string, dependencies []string) bool {
+		return slices.Contains(dependencies, address) && !r.succeeded[consumer] && !r.settled[consumer]
+	}
+	for _, c := range append(slices.Clone(r.Part.Changes), r.left...) {
+		if lags(c.Address, c.Dependencies) {
+			return true
+		}
+	}
+	for _, obj := range r.State.Objects {
+		if lags(obj.Address, obj.Dependencies) {
 			return true
 		}
 	}
