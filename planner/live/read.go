@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sort"
 	"strings"
 	"sync"
@@ -51,7 +52,7 @@ func Read(ctx context.Context, r Readers, now time.Time) *planner.Observation {
 			set(t.Name, planner.Reading{})
 		default:
 			group.Go(func() error {
-				found, err := t.List(ctx, r.Conn)
+				found, err := list(ctx, t, r.Conn)
 				set(t.Name, planner.Reading{Live: found, Err: err})
 				return nil
 			})
@@ -59,7 +60,7 @@ func Read(ctx context.Context, r Readers, now time.Time) *planner.Observation {
 	}
 	if r.Directory != nil {
 		group.Go(func() error {
-			reading, err := r.Directory(ctx)
+			reading, err := guarded(func() (*directory.Reading, error) { return r.Directory(ctx) })
 			mu.Lock()
 			defer mu.Unlock()
 			o.Directory, o.DirectoryErr = reading, err
@@ -68,7 +69,7 @@ func Read(ctx context.Context, r Readers, now time.Time) *planner.Observation {
 	}
 	if r.Accounts != nil && !absent {
 		group.Go(func() error {
-			reading, err := r.Accounts(ctx)
+			reading, err := guarded(func() (*directory.AccountReading, error) { return r.Accounts(ctx) })
 			mu.Lock()
 			defer mu.Unlock()
 			o.Accounts, o.AccountsErr = reading, err
@@ -82,6 +83,22 @@ func Read(ctx context.Context, r Readers, now time.Time) *planner.Observation {
 	return o
 }
 
+func list(ctx context.Context, t *resource.Type, conn *resource.Conn) ([]resource.Live, error) {
+	return guarded(func() ([]resource.Live, error) { return t.List(ctx, conn) })
+}
+
+// guarded turns a panic of a read into its error: one answer that no driver expected makes one thing unknown, and ends
+// neither the tenant nor, from a goroutine of its own, the whole run.
+func guarded[T any](read func() (T, error)) (found T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			var none T
+			found, err = none, fmt.Errorf("internal error while reading: %v. Please report it", p)
+		}
+	}()
+	return read()
+}
+
 // organizationType is the type whose object everything else of an organization lives in.
 const organizationType = "tenant"
 
@@ -91,7 +108,7 @@ func (r Readers) organizationAbsent(ctx context.Context, set func(string, planne
 		if t.Name != organizationType {
 			continue
 		}
-		found, err := t.List(ctx, r.Conn)
+		found, err := list(ctx, t, r.Conn)
 		if errors.Is(err, resource.ErrAbsent) {
 			found, err = nil, nil
 		}
