@@ -25,9 +25,11 @@ import (
 //	cut FILE N             keep only the first N bytes
 //	nostate                no state was ever written below the working folder
 //	hold KEY / letgo       another run takes a tenant of the local state, and gives it back
+//	await N                wait until N changing calls since the last look have arrived
 //	jsonlines FILE         every line is one JSON object
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
+	"await": cmdAwait,
 }
 
 func need(ts *testscript.TestScript, args []string, n int, usage string) {
@@ -125,6 +127,21 @@ func cmdLetGo(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Fatalf("nothing is held")
 	}
 	ts.Check(s.letgo())
+}
+
+// cmdAwait looks until the calls are there; only a run that never makes them reaches the end of its patience.
+func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 1, "await N")
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	s, server := scriptOf(ts), serverOf(ts)
+	for range 3000 {
+		if len(server.Changing()) >= s.seen+n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%d changing calls since the last look, want %d", len(server.Changing())-s.seen, n)
 }
 
 func cmdJSONLines(ts *testscript.TestScript, neg bool, args []string) {
