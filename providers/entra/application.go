@@ -87,7 +87,9 @@ func appRegistration() *resource.Type {
 			{Name: "secrets", Type: cty.Map(cty.String), Computed: true, Description: "End of every client secret that Weir issued and that still stands, by key id.", Source: secretPage},
 		},
 		// Replicas show a change after seconds to minutes (seen in clients).
-		Settle:    2 * time.Minute,
+		Settle: 2 * time.Minute,
+		Adoption: "by what it does: it sends people back to the block's redirect URIs or, without any, to a console of Essentials, " +
+			"and declares an application permission of the block's; names prove nothing",
 		Match:     matchRegistration,
 		Customize: customizeRegistration,
 		List:      listRegistrations,
