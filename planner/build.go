@@ -63,26 +63,14 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 	part.Proofs = proofs(req.Observed)
 	part.Problems = problems(req.Observed)
 
-	var diags hcl.Diagnostics
-	objects := NewObjects(&req)
-	var evaluation *config.Evaluation
-	visited := map[string]*Change{}
-	if req.Frame != nil && !req.Destroy {
-		var evalDiags hcl.Diagnostics
-		evaluation, evalDiags = req.Frame.Evaluate(ctx, config.EvalRequest{
-			Tenant: req.Selected, Data: req.Data, Known: req.Known,
-			Visit: func(_ context.Context, inst *config.Instance) (cty.Value, hcl.Diagnostics) {
-				change, diags := objects.Plan(inst)
-				if change == nil {
-					return cty.UnknownVal(inst.Type.Object()), diags
-				}
-				visited[change.Address] = change
-				part.Changes = append(part.Changes, change)
-				part.Values[change.Address] = change.After
-				return change.After, diags
-			},
-		})
-		diags = append(diags, evalDiags...)
+	objects, evaluation, visited, diags := part.evaluate(ctx, &req, nil)
+	if demanded := slices.Sorted(maps.Keys(objects.demanded)); len(demanded) > 0 {
+		// A secret issued by an earlier run has to be written again, and only its issuer can give a new one: once more,
+		// with that in mind.
+		objects, evaluation, visited, diags = part.evaluate(ctx, &req, demanded)
+		part.Reissue = demanded
+	}
+	if evaluation != nil {
 		for address, needs := range evaluation.Skipped {
 			part.Problems = append(part.Problems, fmt.Sprintf("%s was not planned, because %s could not be", address, needs))
 		}
@@ -116,6 +104,31 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 		part.Status = Held
 	}
 	return part, diags
+}
+
+// evaluate plans every block. reissue are the objects that must issue their secrets anew.
+func (p *Part) evaluate(ctx context.Context, req *Request, reissue []string) (*Objects, *config.Evaluation, map[string]*Change, hcl.Diagnostics) {
+	objects := NewObjects(req).Reissue(reissue)
+	visited := map[string]*Change{}
+	p.Changes, p.Values = nil, map[string]cty.Value{}
+	req.drifted, req.waits = nil, nil
+	if req.Frame == nil || req.Destroy {
+		return objects, nil, visited, nil
+	}
+	evaluation, diags := req.Frame.Evaluate(ctx, config.EvalRequest{
+		Tenant: req.Selected, Data: req.Data, Known: req.Known,
+		Visit: func(_ context.Context, inst *config.Instance) (cty.Value, hcl.Diagnostics) {
+			change, diags := objects.Plan(inst)
+			if change == nil {
+				return cty.UnknownVal(inst.Type.Object()), diags
+			}
+			visited[change.Address] = change
+			p.Changes = append(p.Changes, change)
+			p.Values[change.Address] = change.After
+			return change.After, diags
+		},
+	})
+	return objects, evaluation, visited, diags
 }
 
 // orphans plans what becomes of objects in state that no block claims: created ones are deleted, adopted ones

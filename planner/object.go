@@ -21,17 +21,28 @@ type Objects struct {
 	req     *Request
 	claimed map[string]string // type and id → address
 	planned map[string]*Change
+	// reissue are the objects that must issue their secret anew; demanded are those that turned out to have to.
+	reissue, demanded map[string]bool
 }
 
 // NewObjects begins planning against the request's observation and state.
 func NewObjects(req *Request) *Objects {
-	o := &Objects{req: req, claimed: map[string]string{}, planned: map[string]*Change{}}
+	o := &Objects{req: req, claimed: map[string]string{}, planned: map[string]*Change{}, reissue: map[string]bool{}, demanded: map[string]bool{}}
 	if req.Prior != nil {
 		for address, obj := range req.Prior.Objects {
 			if obj.ID != "" {
 				o.claimed[obj.Type+"\x00"+obj.ID] = address
 			}
 		}
+	}
+	return o
+}
+
+// Reissue makes the objects at these addresses issue their secrets anew, since a value is needed that no later run than
+// the one that issued it can have. It returns o.
+func (o *Objects) Reissue(addresses []string) *Objects {
+	for _, address := range addresses {
+		o.reissue[address] = true
 	}
 	return o
 }
@@ -80,7 +91,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 	request := &resource.PlanRequest{
 		Config: configured, Prior: orNull(stored, inst.Type), Live: orNull(c.Before, inst.Type), Planned: want,
 		Tenant: o.req.Tenant, Directory: o.req.Facts, Mail: o.req.Observed.Mail, Now: o.req.Now,
-		Undelivered: prior != nil && len(prior.Undelivered) > 0,
+		Undelivered: prior != nil && (len(prior.Undelivered) > 0 || o.reissue[address]),
 	}
 	if inst.Type.Customize != nil {
 		if err := inst.Type.Customize(request); err != nil {
@@ -197,12 +208,14 @@ func (o *Objects) compare(c *Change, inst *config.Instance, want cty.Value, prio
 		c.Paths = append(c.Paths, p)
 	}
 	storedWant := Stored(want)
+	lost := have == cty.NilVal || stored != cty.NilVal && inst.Type.Lost != nil && inst.Type.Lost(stored, have)
 	resource.Walk(table, func(path string, a *resource.Attribute) {
 		w := resource.Get(want, path)
 		switch {
 		case seen[path] || w == cty.NilVal || w.IsNull():
 		case a.WriteOnly:
-			if version, differs := o.version(path, w, versions); differs {
+			if version, differs := o.version(path, w, versions); differs || lost {
+				o.demand(w)
 				c.Paths = append(c.Paths, PathChange{Path: path, Label: a.Label, WriteOnly: true, Sensitive: true,
 					Before: cty.NullVal(cty.String), After: cty.NullVal(cty.String), Cause: Configuration})
 			} else if version != "" {
@@ -258,6 +271,18 @@ func (o *Objects) version(path string, w cty.Value, versions map[string]string) 
 	return version, version != remembered
 }
 
+// demand notes which object must issue a secret anew so that w can be written: the value of one that was issued by an
+// earlier run is known to nobody.
+func (o *Objects) demand(w cty.Value) {
+	if !w.IsKnown() {
+		return
+	}
+	if ref := resource.SecretOf(w); ref != nil && ref.Issuer != "" && ref.Version != "" {
+		address, _, _ := strings.Cut(ref.Issuer, "#")
+		o.demanded[address] = true
+	}
+}
+
 // issued gives the secrets that the object issues their value: a reference with the remembered key id, or unknown while
 // a new one is about to be issued.
 func (o *Objects) issued(c *Change, inst *config.Instance, prior *state.Object) {
@@ -294,8 +319,8 @@ func (o *Objects) drift(c *Change, inst *config.Instance, live *cty.Value, prior
 		if !a.Observable() || under(path, inst.Lifecycle.IgnoreChanges) {
 			return
 		}
-		if !a.Argument() && isNull(resource.Get(c.Wanted, path)) {
-			return // only computed by the vendor; what Customize derived from the block is managed like an argument
+		if isNull(resource.Get(c.Wanted, path)) {
+			return // the block leaves it out, or only the vendor computes it; what Customize derived is managed
 		}
 		before, after := resource.Get(stored, path), resource.Get(*live, path)
 		if isNull(before) || sameBy(a, before, after) || settling(a, prior, path, after, o.req.Now) {

@@ -130,6 +130,9 @@ type Part struct {
 	Outputs []OutputChange
 	// Removed says that no block claims the tenant any more.
 	Removed bool
+	// Reissue are the addresses of objects that issue their secret anew, because a value that was written once has to be
+	// written again.
+	Reissue []string
 	// Values are the planned values of all objects, unchanged ones included, by address: what root outputs refer to.
 	// They do not travel in a plan file.
 	Values map[string]cty.Value

@@ -231,7 +231,7 @@ func (r *run) finish() *Report {
 
 // walk evaluates the blocks again, in order, and applies each as its values become known.
 func (r *run) walk(ctx context.Context) error {
-	r.objects = planner.NewObjects(&r.Plan)
+	r.objects = planner.NewObjects(&r.Plan).Reissue(r.Part.Reissue)
 	var stop error
 	evaluation, diags := r.Plan.Frame.Evaluate(ctx, config.EvalRequest{
 		Tenant: r.Plan.Selected, Data: r.Plan.Data, Known: r.Plan.Known, Parallel: r.Parallel,

@@ -284,7 +284,7 @@ func customizeDomain(req *resource.PlanRequest) error {
 	}
 	// What Weir learned about verification stays in state: the API does not show it.
 	verified, asked := resource.Flag(prior, "verified")
-	if verified {
+	if verified && !live.IsNull() { // one that is made again has to be verified again
 		req.Planned = resource.With(req.Planned, "verified", cty.True)
 	}
 	if wanted, _ := resource.Flag(planned, "verify"); wanted && asked && !verified && !live.IsNull() {

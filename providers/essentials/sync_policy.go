@@ -136,6 +136,7 @@ func syncPolicyType() *resource.Type {
 		Purpose:   "How directory entries become Essentials accounts, and the settings of the vendor's own sync.",
 		Singleton: true, Undeletable: true,
 		Customize: customizeSyncPolicy,
+		Lost:      lostConnection,
 		List: func(ctx context.Context, conn *resource.Conn) ([]resource.Live, error) {
 			live, err := readSyncPolicy(ctx, conn, azureID)
 			if errors.Is(err, errNoOrganization) {
@@ -150,6 +151,14 @@ func syncPolicyType() *resource.Type {
 		Create: writeSyncPolicy,
 		Update: writeSyncPolicy,
 	}
+}
+
+// lostConnection reports that the settings were cleared, or name another application than the one whose secret was
+// written: the secret is masked when read, but it does not outlive that.
+func lostConnection(prior, live cty.Value) bool {
+	const path = "connection.application.client_id"
+	was := folded(resource.Text(prior, path))
+	return was != "" && was != folded(resource.Text(live, path))
 }
 
 // azure reads GET /orgs/{d}/settings/azure. Settings that were never made are answered with 404 "no domain or settings

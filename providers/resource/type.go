@@ -56,6 +56,11 @@ type Type struct {
 	// that falls due, checks that need more than one attribute. It must be pure. nil means nothing to amend.
 	Customize func(*PlanRequest) error
 
+	// Lost reports that the vendor cannot have the write-only values any more that state remembers as written, judged by
+	// what can be read: prior is the value in state, live the one read. They are then written again, and an issued secret
+	// is issued anew. nil means that an object that exists has them.
+	Lost func(prior, live cty.Value) bool
+
 	// List reads every live object of the type in the tenant, in as few requests as the vendor allows. An error means
 	// that nothing is known, never that nothing is there.
 	List func(ctx context.Context, conn *Conn) ([]Live, error)
