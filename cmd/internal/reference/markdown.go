@@ -67,7 +67,7 @@ func sentence(s string) string {
 type page struct{ strings.Builder }
 
 func (p *page) line(format string, args ...any) {
-	fmt.Fprintf(p, format+"\n", args...)
+	_, _ = fmt.Fprintf(p, format+"\n", args...)
 }
 
 // text writes a paragraph.
