@@ -38,6 +38,7 @@ func (a *App) validateCommand() *cobra.Command {
 			return nil
 		},
 	}
+	(&simulationFlags{}).register(cmd.Flags()) // every command takes them; this one asks nobody, simulated or not
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as Terraform's validate -json does")
 	return cmd
 }
