@@ -24,6 +24,9 @@ type Item struct {
 	Destructive bool
 	// Text describes the item for people: "~ domain.mail".
 	Text string
+	// Mail is the address that the account of a decision will have, and Wanted stands for what it will be; "" when it is
+	// deleted. Both are "" for declared objects.
+	Mail, Wanted string
 	// Before is the live object that a destructive item was decided upon; cty.NilVal for every other item and for
 	// accounts, whose digest covers it.
 	Before cty.Value
@@ -73,7 +76,11 @@ func DecisionItem(d *dirsync.Decision) Item {
 		b.WriteByte(0)
 	}
 	b.WriteString(d.Exempt)
-	return Item{Digest: digest(b.String()), Destructive: d.Destructive, Text: string(d.Action) + " " + d.Address}
+	item := Item{Digest: digest(b.String()), Destructive: d.Destructive, Text: string(d.Action) + " " + d.Address, Mail: d.Address}
+	if d.After != nil {
+		item.Mail, item.Wanted = d.After.Address, dirsync.Hash(d.After)
+	}
+	return item
 }
 
 func digest(s string) string {

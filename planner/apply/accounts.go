@@ -227,6 +227,19 @@ func (r *run) agreedAccount(d *dirsync.Decision) bool {
 	return false
 }
 
+// accountIs reports whether a reviewed account is as it was to become, so that nothing is left to do about it.
+func (r *run) accountIs(item planner.Item) bool {
+	reading := r.Plan.Observed.Accounts
+	if reading == nil || !reading.Proof.Complete {
+		return false
+	}
+	i, found := slices.BinarySearchFunc(reading.Accounts, item.Mail, func(a *directory.Account, mail string) int { return compare(a.Address, mail) })
+	if !found || item.Wanted == "" {
+		return !found && item.Wanted == ""
+	}
+	return dirsync.Hash(reading.Accounts[i]) == item.Wanted
+}
+
 // bookkeeping records what needs no vendor call: adoptions, grace clocks, records brought up to date and forgotten.
 func (r *run) bookkeeping(ctx context.Context, result *dirsync.Result) error {
 	policy := r.Part.AccountPolicy

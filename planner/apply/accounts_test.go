@@ -218,3 +218,56 @@ func TestExemptionsAreBound(t *testing.T) {
 		t.Errorf("calls %v", w.calls)
 	}
 }
+
+func TestReviewedAccountThatIsHeldNow(t *testing.T) {
+	off := account(directory.EndUser)
+	off.Active = false
+	d := dirsync.Decision{Action: dirsync.Disable, Address: off.Address, Before: account(directory.EndUser), After: off, Destructive: true}
+	reviewed := (&planner.Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{Decisions: []dirsync.Decision{d}}}).Review()
+	d.Held = "too many"
+	w, j := newWriter(d.Before), newJournal()
+	report, err := apply.Run(context.Background(), apply.Request{
+		Part:     &planner.Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{Decisions: []dirsync.Decision{d}}},
+		Reviewed: reviewed, Plan: planner.Request{Observed: &planner.Observation{At: noon}}, Accounts: w, Secrets: &secrets.Run{}, Journal: j,
+		State: j.durable.Clone(), Operation: func() string { return "op" }, Now: func() time.Time { return noon },
+	})
+	if err != nil || len(report.Held) != 1 || len(report.NotReviewed) != 0 || report.AlreadySo != 0 || len(w.calls) > 0 {
+		t.Errorf("%v: %+v, calls %v", err, report, w.calls)
+	}
+}
+
+func TestReviewedAccountThatIsNotDecidedAgain(t *testing.T) {
+	off := account(directory.EndUser)
+	off.Active = false
+	on := account(directory.EndUser)
+	for _, row := range []struct {
+		name        string
+		decision    dirsync.Decision
+		live        *directory.Account // nil: gone
+		notReviewed int
+	}{
+		{"a leaver who is back", dirsync.Decision{Action: dirsync.Disable, Address: on.Address, Before: on, After: off, Destructive: true}, on, 1},
+		{"a leaver disabled by somebody else", dirsync.Decision{Action: dirsync.Disable, Address: on.Address, Before: on, After: off, Destructive: true}, off, 0},
+		{"a deletion already done", dirsync.Decision{Action: dirsync.Delete, Address: on.Address, Before: on, Destructive: true}, nil, 0},
+		{"a deletion no longer due", dirsync.Decision{Action: dirsync.Delete, Address: on.Address, Before: on, Destructive: true}, on, 1},
+		{"a newcomer made by somebody else", dirsync.Decision{Action: dirsync.Add, Address: on.Address, After: on}, on, 0},
+		{"a newcomer who left at once", dirsync.Decision{Action: dirsync.Add, Address: on.Address, After: on}, nil, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			reviewed := &planner.Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{Decisions: []dirsync.Decision{row.decision}}}
+			reading := &directory.AccountReading{Proof: directory.Proof{Complete: true}}
+			if row.live != nil {
+				reading.Accounts = append(reading.Accounts, row.live)
+			}
+			j := newJournal()
+			report, err := apply.Run(context.Background(), apply.Request{
+				Part: &planner.Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{}}, Reviewed: reviewed.Review(),
+				Plan: planner.Request{Observed: &planner.Observation{Accounts: reading, At: noon}}, Accounts: newWriter(), Secrets: &secrets.Run{}, Journal: j,
+				State: j.durable.Clone(), Operation: func() string { return "op" }, Now: func() time.Time { return noon },
+			})
+			if err != nil || len(report.NotReviewed) != row.notReviewed || report.AlreadySo != 1-row.notReviewed || len(report.Changed) > 0 {
+				t.Errorf("%v: %+v", err, report)
+			}
+		})
+	}
+}

@@ -161,11 +161,16 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 		r.serial[c.Type] = &sync.Mutex{}
 	}
 	fresh := req.Part.Review()
+	held := r.held()
 	for address, item := range req.Reviewed.Items {
 		now, still := fresh.Items[address]
 		switch {
 		case !still && item.Destructive && r.present(address):
 			r.report.Changed = append(r.report.Changed, Item{address, "was to be changed destructively and now would not be: " + item.Text})
+		case !still && held[address]:
+			// It is listed as held when its turn comes.
+		case !still && item.Mail != "" && !r.accountIs(item):
+			r.report.NotReviewed = append(r.report.NotReviewed, Item{address, "reviewed as " + item.Text + ", which is not to be done any more"})
 		case !still:
 			r.report.AlreadySo++
 		case now.Digest != item.Digest && (now.Destructive || item.Destructive):
@@ -220,6 +225,24 @@ func (r *run) changedSince(address string, item planner.Item) []string {
 // object in state, or a live account. An object that is gone altogether was taken down by somebody else: already so.
 func (r *run) present(address string) bool {
 	return r.State.Objects[address] != nil && r.part[address] != nil
+}
+
+// held are the addresses of everything that is decided and kept back.
+func (r *run) held() map[string]bool {
+	out := map[string]bool{}
+	for _, c := range r.Part.Changes {
+		if c.Held != "" || c.Skipped != "" {
+			out[c.Address] = true
+		}
+	}
+	if r.Part.Accounts != nil {
+		for i := range r.Part.Accounts.Decisions {
+			if d := &r.Part.Accounts.Decisions[i]; d.Held != "" {
+				out[r.accountAddress(d)] = true
+			}
+		}
+	}
+	return out
 }
 
 func (r *run) finish() *Report {
