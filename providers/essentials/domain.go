@@ -292,7 +292,8 @@ func customizeDomain(req *resource.PlanRequest) error {
 		if code != "" && publishes(req.Mail, resource.Text(planned, "name"), code) {
 			req.Force = true
 			req.Reasons = append(req.Reasons, "the verification record is published now; the vendor is asked to verify the domain")
-		} else if code != "" {
+		} else if code != "" && purpose == "relay" {
+			// A management domain works unverified, and nobody can publish records at an onmicrosoft.com name.
 			req.Waits = append(req.Waits, fmt.Sprintf("verification waits for the TXT record %q at %s", code, resource.Text(planned, "name")))
 		}
 	}

@@ -146,6 +146,7 @@ It is made in the running simulator that the WEIR_SIM_ variables name, else in t
 					return err
 				}
 			}
+			a.say("Changed by hand, as a person would in the portal. weir drift tells.")
 			return nil
 		},
 	}
@@ -182,5 +183,6 @@ func (a *App) portalRemote(ctx context.Context, control string, edits []string) 
 	if answer.StatusCode >= 300 {
 		return fmt.Errorf("the simulator refused the edit: %s", strings.TrimSpace(string(text)))
 	}
+	a.say("Changed by hand, as a person would in the portal. weir drift tells.")
 	return nil
 }

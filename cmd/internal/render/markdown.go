@@ -286,7 +286,7 @@ func (m *markdown) urgent(t *tenantView) {
 	for _, g := range t.Guards {
 		m.f("#### Held by a guard: %s: %s\n\n%s\n\n", m.text(title), m.text(g.Name), m.text(strings.Join(safeLines(g.Text), " ")))
 		if g.Cure != "" {
-			m.f("To let it pass, if that is what is wanted:\n\n")
+			m.f("What to write or type, if that is what is wanted:\n\n")
 			m.fenced(g.Cure)
 			m.f("\n")
 		}

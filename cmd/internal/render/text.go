@@ -75,7 +75,7 @@ func (p *printer) legend(v *view) {
 	if len(used) == 0 {
 		return
 	}
-	p.line("What an apply would do:")
+	p.line("What the symbols mean:")
 	for _, l := range legends {
 		if used[l.symbol] {
 			p.line("  ", p.symbol(l.symbol), l.text)
@@ -360,7 +360,7 @@ func (p *printer) guards(t *tenantView) {
 			p.prose(dim, "    ", text)
 		}
 		if g.Cure != "" {
-			p.line("    To let it pass, if that is what you want:")
+			p.line("    What to write or type, if that is what you want:")
 			p.blank()
 			p.block("        ", g.Cure)
 		}

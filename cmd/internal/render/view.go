@@ -146,7 +146,7 @@ var skipTexts = map[dirsync.SkipCode]string{
 	dirsync.SkipRemoveOff:       "not removed, because removing is off",
 	dirsync.SkipGoneKept:        "gone from the directory and kept",
 	dirsync.SkipGrace:           "gone from the directory and in their grace period",
-	dirsync.SkipDeclared:        "declared by an account block",
+	dirsync.SkipDeclared:        "declared by an account or admin block",
 	dirsync.SkipExempt:          "exempt",
 	dirsync.SkipLeftOut:         "left out by a person",
 	dirsync.SkipCollision:       "with an address that several claim",
@@ -489,7 +489,7 @@ func counts(s planner.Summary, outputs int) string {
 		parts = append(parts, fmt.Sprintf("%d unknown", s.Unknown))
 	}
 	if outputs > 0 {
-		parts = append(parts, plural(outputs, "output changes", "outputs change"))
+		parts = append(parts, plural(outputs, "output to change", "outputs to change"))
 	}
 	return strings.Join(parts, "; ")
 }
