@@ -94,7 +94,7 @@ func TestReviewedTypeIsPartOfTheItem(t *testing.T) {
 	if DecisionItem(d(directory.EndUser)).Digest == DecisionItem(d(directory.SilentUser)).Digest {
 		t.Error("a reviewed end_user passes as silent_user")
 	}
-	if DecisionItem(d(directory.EndUser)).Digest != DecisionItem(d(directory.EndUser)).Digest {
+	if again := d(directory.EndUser); DecisionItem(d(directory.EndUser)).Digest != DecisionItem(again).Digest {
 		t.Error("the same decision has two digests")
 	}
 }
@@ -220,6 +220,32 @@ func TestPolicyGuards(t *testing.T) {
 			}
 			if name != row.want || held != (row.want != "") || (c.Held != "") != held {
 				t.Errorf("guard %q, held %v", name, held)
+			}
+		})
+	}
+}
+
+func TestSelectionNarrowsWhatIsRemembered(t *testing.T) {
+	for _, row := range []struct {
+		name              string
+		targets, excludes []string
+		links, bindings   int
+	}{
+		{"everything", nil, nil, 2, 1},
+		{"the policy", []string{"sync_policy.p"}, nil, 2, 0},
+		{"one account", []string{`sync_policy.p.account["a@x.example"]`}, nil, 1, 0},
+		{"something else", []string{"domain.mail"}, nil, 0, 0},
+		{"all but one account", nil, []string{`sync_policy.p.account["a@x.example"]`}, 1, 1},
+		{"all but the exemption", nil, []string{"exemption.e"}, 2, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := &Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{
+				Links: []dirsync.Link{{Address: "a@x.example"}, {Address: "b@x.example"}}, Bindings: []dirsync.Binding{{Source: "exemption.e"}},
+			}}
+			req := &Request{Targets: row.targets, Excludes: row.excludes}
+			p.narrow(req)
+			if len(p.Accounts.Links) != row.links || len(p.Accounts.Bindings) != row.bindings || p.remembers(req) != (row.links > 0) {
+				t.Errorf("links %v, bindings %v", p.Accounts.Links, p.Accounts.Bindings)
 			}
 		})
 	}
