@@ -154,6 +154,13 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 			c.Cause = overallCause(c.Paths)
 		}
 	}
+	if prior != nil && found && prior.PreventDestroy != c.PreventDestroy {
+		// Only Weir knows the protection, and it must know it when the block is gone.
+		c.Paths = append(c.Paths, PathChange{Path: "lifecycle.prevent_destroy", Before: cty.BoolVal(prior.PreventDestroy), After: cty.BoolVal(c.PreventDestroy), Local: true, Cause: Configuration})
+		if c.Action == NoOp {
+			c.Action, c.Cause = Update, Configuration
+		}
+	}
 	if replace && (c.Action == Update || c.Action == Adopt) {
 		c.Action = DeleteCreate
 		if inst.Lifecycle.CreateBeforeDestroy {

@@ -658,3 +658,30 @@ func TestReplaceReadsAgainAndAsksForNoMore(t *testing.T) {
 	}
 	b.mustBeEmpty()
 }
+
+func TestProtectionAloneIsRemembered(t *testing.T) {
+	const free, protected = "box \"a\" {\n  name = \"a\"\n}", "box \"a\" {\n  name = \"a\"\n  lifecycle {\n    prevent_destroy = true\n  }\n}"
+	for _, row := range []struct {
+		name, before, after string
+		held                bool
+	}{{"set", free, protected, true}, {"lifted", protected, free, false}} {
+		t.Run(row.name, func(t *testing.T) {
+			b := newBench(t, row.before)
+			b.mustApply()
+			b.vendor.changes()
+			b.configure(row.after)
+			if got := actions(b.plan()); got != "~ box.a" {
+				t.Fatalf("planned %s", got)
+			}
+			b.mustApply()
+			if got := b.vendor.changes(); len(got) > 0 {
+				t.Errorf("what only Weir remembers made the calls %v", got)
+			}
+			b.mustBeEmpty()
+			b.configure("")
+			if part := b.plan(); (part.Changes[0].Held != "") != row.held {
+				t.Errorf("held: %q", part.Changes[0].Held)
+			}
+		})
+	}
+}
