@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/weir-project/weir/planner"
 	"github.com/weir-project/weir/planner/live"
 	"github.com/weir-project/weir/providers"
+	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/resource"
 	"github.com/weir-project/weir/state"
 )
@@ -197,6 +199,14 @@ func (w *workspace) connect(u *unit) (*providers.Tenant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", named(u.key), err)
 	}
+	if u.tenant != nil {
+		for name := range w.graph.Types() {
+			t := w.registry.Type(name)
+			if t != nil && (t.Provider == "essentials" && s.Essentials == nil || t.Provider == "microsoft" && s.Microsoft == nil) {
+				return nil, fmt.Errorf("%s has no provider %q, which %s blocks need: declare one, or name it in the tenant block (%s)", named(u.key), t.Provider, name, u.tenant.Range)
+			}
+		}
+	}
 	if s.Essentials != nil {
 		s.Tenant.Stack = s.Essentials.Stack
 		u.identity.Stack = s.Essentials.Stack
@@ -251,6 +261,12 @@ func withoutProvider(r live.Readers, provider string, err error) live.Readers {
 		}
 	}
 	r.Types = types
+	switch {
+	case provider == "essentials" && r.Accounts != nil:
+		r.Accounts = func(context.Context) (*directory.AccountReading, error) { return nil, err }
+	case provider == "microsoft" && r.Directory != nil:
+		r.Directory = func(context.Context) (*directory.Reading, error) { return nil, err }
+	}
 	return r
 }
 
@@ -286,6 +302,12 @@ func (w *workspace) build(ctx context.Context, u *unit, o planOptions, known map
 	}
 	req.Known = known
 	part, diags := planner.Build(ctx, req)
+	w.filesMu.Lock()
+	defer w.filesMu.Unlock()
+	if w.files == nil {
+		w.files = map[string][]byte{}
+	}
+	maps.Copy(w.files, part.Files)
 	return part, diags, nil
 }
 
@@ -300,17 +322,23 @@ func (w *workspace) buildUnclaimed(ctx context.Context, u *unit, o planOptions) 
 	}
 	removed := w.removed(ctx)
 	for _, r := range removed {
-		if r.From.String() == u.address || r.Whole && strings.HasPrefix(u.address, r.From.Block()) {
+		if names(r, u) {
 			return w.takeDownUnclaimed(ctx, u, o, prior, r)
 		}
 	}
 	part := &planner.Part{Tenant: u.identity, Address: u.address, Status: planner.Held, Serial: prior.Serial, Lineage: prior.Lineage, Removed: true}
 	part.Guards = append(part.Guards, planner.Guard{
 		Name: "tenant_removed", Addresses: []string{u.address},
-		Text: fmt.Sprintf("no block claims tenant %q any more (%d objects and %d accounts in state). If that is a lost row or a wrong variable file, nothing has happened to it. Otherwise write one of these", u.key, len(prior.Objects), prior.Accounts.Len()),
+		Text: fmt.Sprintf("no block claims tenant %q any more (%d objects and %d accounts in state). If that is a lost row or a wrong variable file, nothing has happened to it. Otherwise say what is to become of it", u.key, len(prior.Objects), prior.Accounts.Len()),
 		Cure: fmt.Sprintf("removed {\n  from    = %[1]s\n  destroy = false # release it: mail flows on, Weir forgets it\n}\n\nremoved {\n  from    = %[1]s\n  destroy = true # take down what Weir made for it\n}", u.address),
 	})
 	return part, nil, nil
+}
+
+// names reports whether a removed block is about the unit's tenant.
+func names(r config.Removed, u *unit) bool {
+	address, err := resource.ParseAddress(u.address)
+	return err == nil && r.Names(address)
 }
 
 // takeDownUnclaimed plans what a removed block says about a tenant: release, or take down under its own guard.
@@ -329,7 +357,9 @@ func (w *workspace) takeDownUnclaimed(ctx context.Context, u *unit, o planOption
 	o.destroy = true
 	for _, obj := range prior.Objects {
 		if obj.Type == "tenant" && obj.Values != cty.NilVal {
-			// Only a tenant that names its partner may be deleted; the head does not repeat what its object says.
+			// Only a tenant that names its partner may be deleted; the head does not repeat what its object says. A
+			// connection that was made before knows nothing of it.
+			u.connected = nil
 			u.identity.Parent, u.identity.Name = argument(obj.Values, "parent"), argument(obj.Values, "name")
 		}
 	}
