@@ -63,6 +63,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 	if p.Accounts.Allowed > 0 {
 		p.Allowance = allowance
 	}
+	p.narrow(req)
 	p.Bookkeeping = p.remembers(req)
 	p.Notes = append(p.Notes, p.Accounts.Notes...)
 	p.Notes = append(p.Notes, unregistered(p.Accounts.Unregistered)...)

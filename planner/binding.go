@@ -56,6 +56,24 @@ func Bind(obj *state.Object, seen []dirsync.Binding) (bindings []state.Binding, 
 	return bindings, !slices.Equal(bindings, obj.Bindings)
 }
 
+// narrow drops what a selection leaves out of what is to be remembered.
+func (p *Part) narrow(req *Request) {
+	if len(req.Targets)+len(req.Excludes) == 0 {
+		return
+	}
+	out := func(address, within string) bool {
+		return len(req.Targets) > 0 && !Matches(address, req.Targets) && !Matches(within, req.Targets) ||
+			Matches(address, req.Excludes) || Matches(within, req.Excludes)
+	}
+	account := func(mail string) bool { return out(AccountAddress(p.AccountPolicy, mail), p.AccountPolicy) }
+	r := p.Accounts
+	r.Links = slices.DeleteFunc(r.Links, func(l dirsync.Link) bool { return account(l.Address) })
+	r.Clocks = slices.DeleteFunc(r.Clocks, func(c dirsync.Clock) bool { return account(c.Address) })
+	r.Learned = slices.DeleteFunc(r.Learned, func(k dirsync.Known) bool { return account(k.Address) })
+	r.Forget = slices.DeleteFunc(r.Forget, account)
+	r.Bindings = slices.DeleteFunc(r.Bindings, func(b dirsync.Binding) bool { return out(b.Source, b.Source) })
+}
+
 // remembers reports whether there is something that only Weir itself has to remember: adoptions, grace clocks, records
 // to forget, ids of protected addresses, an exemption still to be lifted. It needs an apply and is no change.
 func (p *Part) remembers(req *Request) bool {
