@@ -138,6 +138,21 @@ type Removed struct {
 	Range   hcl.Range
 }
 
+// Names reports whether the block is about the object at an address. Keys of module calls that From writes must be the
+// address's; where it writes none, every instance is meant.
+func (r Removed) Names(a resource.Address) bool {
+	from := r.From
+	if from.Type != a.Type || from.Name != a.Name || from.Data != a.Data || len(from.Module) != len(a.Module) {
+		return false
+	}
+	for i, step := range from.Module {
+		if step.Name != a.Module[i].Name || step.Key.IsSet() && step.Key != a.Module[i].Key {
+			return false
+		}
+	}
+	return from.Key == a.Key || r.Whole && !from.Key.IsSet()
+}
+
 // Moved is one moved block: what state holds under From is From renamed To. A block without instance keys stands for all
 // its instances; an address whose Type is empty names a module call.
 type Moved struct {

@@ -77,6 +77,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 		for block, why := range evaluation.Unknown {
 			part.Problems = append(part.Problems, fmt.Sprintf("the instances of %s are unknown: %s", block, why))
 		}
+		part.Files = evaluation.Files
 		part.Outputs = outputs(req.Prior, evaluation.Outputs)
 	}
 	sort.Strings(part.Problems)
@@ -85,13 +86,17 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 	part.orphans(&req, objects, evaluation, visited)
 	part.accounts(&req, objects)
 	part.guard(&req)
+	if req.Destroy {
+		part.guardDestroy(&req)
+	}
 	if !selectItems(part, &req) {
 		part.Notes = append(part.Notes, "the selection leaves nothing of this tenant")
 	}
 	part.withhold()
+	part.forgotten(&req, visited)
 	part.Changes, part.Unchanged = settled(part.Changes)
 	switch {
-	case diags.HasErrors():
+	case diags.HasErrors() || len(part.Errors) > 0:
 		part.Status = Errored
 		for _, d := range diags {
 			if d.Severity == hcl.DiagError {
@@ -173,7 +178,7 @@ func (p *Part) orphan(req *Request, objects *Objects, obj *state.Object, address
 	}
 	if evaluation != nil {
 		for _, r := range evaluation.Removed {
-			if r.From.String() == obj.Address || r.Whole && r.From.Block() == address.Block() {
+			if r.Names(address) {
 				destroy, told = r.Destroy, true
 			}
 		}
@@ -251,12 +256,13 @@ func (p *Part) withhold() {
 			blocked[c.Address] = c.Address
 			continue
 		}
-		if c.Held != "" && !c.Destructive() {
+		goes := c.Action == Delete || c.Action == Release
+		if c.Held != "" && !goes {
 			blocked[c.Address] = c.Address
 			continue
 		}
 		for _, d := range c.Dependencies {
-			if by, ok := blocked[d]; ok && !c.Destructive() && c.Action != Release && dependsOnUnknown(c) {
+			if by, ok := blocked[d]; ok && !goes && dependsOnUnknown(c) {
 				c.Skipped = by
 				blocked[c.Address] = by
 				break
@@ -268,7 +274,7 @@ func (p *Part) withhold() {
 // dependsOnUnknown reports whether the change cannot be carried out without what it depends on: a change all of whose
 // wanted values are known can go on although a neighbour could not be read.
 func dependsOnUnknown(c *Change) bool {
-	return c.Wanted != cty.NilVal && !c.Wanted.IsWhollyKnown() || c.Action == Create
+	return c.Wanted != cty.NilVal && !c.Wanted.IsWhollyKnown() || c.Action == Create || c.Action == DeleteCreate || c.Action == CreateDelete
 }
 
 // settled drops what does not change and counts it.
@@ -285,16 +291,35 @@ func settled(changes []*Change) ([]*Change, int) {
 	return kept, unchanged
 }
 
+// forgotten notes the operations in doubt whose object neither a block nor state names: it may exist.
+func (p *Part) forgotten(req *Request, visited map[string]*Change) {
+	if req.Prior == nil || len(req.Targets)+len(req.Excludes) > 0 {
+		return
+	}
+	for _, d := range req.Prior.Doubts() {
+		if d.Mail != "" || visited[d.Address] != nil || req.Prior.Objects[d.Address] != nil {
+			continue
+		}
+		p.Notes = append(p.Notes, fmt.Sprintf("an earlier run ended while it was about to %s %s (%s), whose block is gone: look whether it exists, since nothing manages it", d.Action, d.Address, d.NaturalKey))
+	}
+}
+
 // reverseOrder sorts objects that go: dependants before what they depend on, and types in reverse of the order in
-// which they are applied.
+// which they are applied, whatever lies between them.
 func reverseOrder(registry *resource.Registry, changes []*Change) []*Change {
 	rank := map[string]int{}
 	for i, t := range registry.Types() {
 		rank[t.Name] = i
 	}
 	needs := map[string][]string{}
+	precede := Precede(registry)
 	for _, c := range changes {
-		needs[c.Address] = c.Dependencies
+		needs[c.Address] = slices.Clone(c.Dependencies)
+		for _, other := range changes {
+			if precede[c.Type][other.Type] {
+				needs[c.Address] = append(needs[c.Address], other.Address)
+			}
+		}
 	}
 	depth := map[string]int{}
 	var measure func(address string, seen map[string]bool) int

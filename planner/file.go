@@ -42,6 +42,7 @@ type planV1 struct {
 	Targets   []string                   `json:"targets,omitempty"`
 	Excludes  []string                   `json:"excludes,omitempty"`
 	Tenants   []string                   `json:"tenants,omitempty"`
+	Replace   []string                   `json:"replace,omitempty"`
 	Parts     []partV1                   `json:"parts"`
 	Variables map[string]json.RawMessage `json:"variables,omitempty"`
 	Types     map[string]json.RawMessage `json:"variable_types,omitempty"`
@@ -126,7 +127,7 @@ type valueV1 struct {
 func (p *Plan) Write(w io.Writer) error {
 	f := planV1{
 		Format: planFormatV1, ID: p.ID, Created: p.Created, Version: p.Version, Realm: p.Realm, Lineage: p.Lineage, Digest: p.Digest,
-		Destroy: p.Destroy, Targets: p.Targets, Excludes: p.Excludes, Tenants: p.Tenants, Sensitive: p.Sensitive, Sources: p.Sources,
+		Destroy: p.Destroy, Targets: p.Targets, Excludes: p.Excludes, Tenants: p.Tenants, Replace: p.Replace, Sensitive: p.Sensitive, Sources: p.Sources,
 		Variables: map[string]json.RawMessage{}, Types: map[string]json.RawMessage{},
 	}
 	for name, v := range p.Variables {
@@ -184,7 +185,7 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 	}
 	p := &Plan{
 		ID: f.ID, Created: f.Created, Version: f.Version, Realm: f.Realm, Lineage: f.Lineage, Digest: f.Digest, Destroy: f.Destroy,
-		Targets: f.Targets, Excludes: f.Excludes, Tenants: f.Tenants, Sensitive: f.Sensitive, Sources: f.Sources,
+		Targets: f.Targets, Excludes: f.Excludes, Tenants: f.Tenants, Replace: f.Replace, Sensitive: f.Sensitive, Sources: f.Sources,
 		Variables: map[string]cty.Value{},
 	}
 	for name, raw := range f.Variables {

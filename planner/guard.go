@@ -115,6 +115,9 @@ func selectItems(p *Part, req *Request) bool {
 		byAddress[c.Address] = c
 	}
 	needs := p.needs(req)
+	precede := Precede(req.Registry)
+	goes := func(c *Change) bool { return c.Action == Delete || c.Action == Release }
+	stay := p.accountsStay(req)
 	keep := map[string]bool{}
 	if len(req.Targets) > 0 {
 		var mark func(address string)
@@ -123,8 +126,21 @@ func selectItems(p *Part, req *Request) bool {
 				return
 			}
 			keep[address] = true
-			if c := byAddress[address]; c != nil {
-				for _, d := range needs(c) {
+			c := byAddress[address]
+			if c == nil {
+				return
+			}
+			if goes(c) {
+				// What goes takes along what depends on it, never what it depends on.
+				for _, other := range p.Changes {
+					if goes(other) && slices.Contains(other.Dependencies, address) {
+						mark(other.Address)
+					}
+				}
+				return
+			}
+			for _, d := range needs(c) {
+				if dep := byAddress[d]; dep == nil || !goes(dep) {
 					mark(d)
 				}
 			}
@@ -147,9 +163,18 @@ func selectItems(p *Part, req *Request) bool {
 			}
 			drop := Matches(c.Address, req.Excludes)
 			for _, d := range needs(c) {
-				if dep := byAddress[d]; dep != nil && !keep[d] && dep.Action != NoOp && len(req.Excludes) > 0 {
+				if dep := byAddress[d]; dep != nil && !goes(c) && !keep[d] && dep.Action != NoOp && len(req.Excludes) > 0 {
 					drop = true
 				}
+			}
+			// What an object depends on, or lives in, does not go before it.
+			for _, other := range p.Changes {
+				if goes(c) && goes(other) && !keep[other.Address] && (slices.Contains(other.Dependencies, c.Address) || req.Destroy && precede[other.Type][c.Type]) {
+					drop = true
+				}
+			}
+			if goes(c) && stay && (c.Type == "tenant" || c.Type == "domain" || c.Type == "sync_policy") {
+				drop = true
 			}
 			if drop {
 				delete(keep, c.Address)
@@ -165,14 +190,7 @@ func selectItems(p *Part, req *Request) bool {
 	}
 	p.Changes = kept
 	if p.Accounts != nil {
-		p.selectAccounts(func(d dirsync.Decision) bool {
-			address := AccountAddress(p.AccountPolicy, d.Address)
-			group := string(d.Action)
-			if len(req.Targets) > 0 && !Matches(address, req.Targets) && !Matches(group, req.Targets) && !Matches(p.AccountPolicy, req.Targets) {
-				return false
-			}
-			return !Matches(address, req.Excludes) && !Matches(group, req.Excludes) && !Matches(p.AccountPolicy, req.Excludes)
-		})
+		p.selectAccounts(func(d dirsync.Decision) bool { return p.selected(req, d) })
 	}
 	return len(p.Changes) > 0 || p.Accounts != nil && len(p.Accounts.Decisions) > 0
 }
@@ -198,6 +216,22 @@ func (p *Part) needs(req *Request) func(*Change) []string {
 		}
 		return append(slices.Clone(c.Dependencies), home.Address)
 	}
+}
+
+// selected reports whether targets and excludes leave an account decision in the plan.
+func (p *Part) selected(req *Request, d dirsync.Decision) bool {
+	address := AccountAddress(p.AccountPolicy, d.Address)
+	group := string(d.Action)
+	if len(req.Targets) > 0 && !Matches(address, req.Targets) && !Matches(group, req.Targets) && !Matches(p.AccountPolicy, req.Targets) {
+		return false
+	}
+	return !Matches(address, req.Excludes) && !Matches(group, req.Excludes) && !Matches(p.AccountPolicy, req.Excludes)
+}
+
+// accountsStay reports whether the selection leaves an account in place that was to go with everything else: what it
+// lives in, and what remembers it, stays too.
+func (p *Part) accountsStay(req *Request) bool {
+	return req.Destroy && p.Accounts != nil && slices.ContainsFunc(p.Accounts.Decisions, func(d dirsync.Decision) bool { return !p.selected(req, d) })
 }
 
 // selectAccounts keeps the account decisions for which keep is true.

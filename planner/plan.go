@@ -83,12 +83,14 @@ type Plan struct {
 	Destroy bool
 	// Targets and Excludes are the selections the plan was made with.
 	Targets, Excludes, Tenants []string
+	// Replace names what was to be replaced.
+	Replace []string
 	// Parts in order of tenant key; the root's, key "", last.
 	Parts []*Part
 	// Variables are the root variables, for the archive; Sensitive names the sensitive ones.
 	Variables map[string]cty.Value
 	Sensitive map[string]bool
-	// Sources are the module sources and files read, by path, for the archive.
+	// Sources are the module sources and the files read by functions, by path, for the archive.
 	Sources map[string][]byte
 }
 
@@ -136,6 +138,8 @@ type Part struct {
 	// Values are the planned values of all objects, unchanged ones included, by address: what root outputs refer to.
 	// They do not travel in a plan file.
 	Values map[string]cty.Value
+	// Files are the files that functions read while the part was evaluated, by path. They travel among the plan's sources.
+	Files map[string][]byte
 }
 
 // Guard is one guard that holds items.

@@ -16,11 +16,16 @@ import (
 // takeDown deletes and releases what no block claims any more, in the plan's order: dependants first. When everything
 // goes, accounts go after what routes mail through the gateway and before what they live in.
 func (r *run) takeDown(ctx context.Context) error {
+	var precede map[string]map[string]bool
+	if r.Plan.Destroy {
+		precede = planner.Precede(r.Plan.Registry)
+	}
 	for _, c := range r.Part.Changes {
 		if c.Action != planner.Delete && c.Action != planner.Release {
 			continue
 		}
 		if t := r.Plan.Registry.Type(c.Type); r.Plan.Destroy && t != nil && t.Provider == "essentials" {
+			r.holdAccounts(precede)
 			if err := r.applyAccounts(ctx); err != nil {
 				return err
 			}
@@ -36,8 +41,8 @@ func (r *run) takeDown(ctx context.Context) error {
 			r.skip(c.Address, fmt.Sprintf("%s is still there", left))
 			continue
 		}
-		if blocked := r.dependantLeft(c); blocked != "" {
-			r.skip(c.Address, fmt.Sprintf("%s depends on it and is still there", blocked))
+		if blocked := r.dependantLeft(c, precede); blocked != "" {
+			r.skip(c.Address, fmt.Sprintf("%s goes before it and is still there", blocked))
 			continue
 		}
 		began := r.Now()
@@ -119,8 +124,30 @@ func known(t *resource.Type, before cty.Value) cty.Value {
 	return before
 }
 
-// dependantLeft names an object that depends on c and was to go before it, but did not.
-func (r *run) dependantLeft(c *planner.Change) string {
+// holdAccounts leaves the accounts alone when something that routes mail through the gateway was to go before them and
+// did not.
+func (r *run) holdAccounts(precede map[string]map[string]bool) {
+	if r.Part.Accounts == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.Part.Changes {
+		if !r.failed[c.Address] || !planner.AccountsPrecede(r.Plan.Registry, precede, c.Type) {
+			continue
+		}
+		for i := range r.Part.Accounts.Decisions {
+			if d := &r.Part.Accounts.Decisions[i]; d.Held == "" {
+				d.Held = "it goes after " + c.Address + ", which is still there"
+			}
+		}
+		return
+	}
+}
+
+// dependantLeft names an object that depends on c, or routes mail through what c is part of, and was to go before it,
+// but did not.
+func (r *run) dependantLeft(c *planner.Change, precede map[string]map[string]bool) string {
 	if c.Action != planner.Delete {
 		return ""
 	}
@@ -128,7 +155,8 @@ func (r *run) dependantLeft(c *planner.Change) string {
 	defer r.mu.Unlock()
 	for _, other := range r.Part.Changes {
 		lives := r.failed[other.Address] || other.Action == planner.Unknown
-		if other.Address != c.Address && lives && slices.Contains(other.Dependencies, c.Address) {
+		first := slices.Contains(other.Dependencies, c.Address) || r.Plan.Destroy && precede[other.Type][c.Type]
+		if other.Address != c.Address && lives && first {
 			return other.Address
 		}
 	}
