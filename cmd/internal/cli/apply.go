@@ -143,7 +143,7 @@ func (a *App) planAndApply(ctx context.Context, c configFlags, f applyFlags, o p
 		if o.destroy {
 			question = "Take all this down? There is no undo."
 		}
-		ok, err := a.confirm(question)
+		ok, err := a.confirm(ctx, question)
 		if err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o pla
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	o.destroy, o.targets, o.excludes = p.Destroy, p.Targets, p.Excludes
+	o.destroy, o.targets, o.excludes, o.replace = p.Destroy, p.Targets, p.Excludes, p.Replace
 	return w.apply(ctx, p, f, o)
 }
 
@@ -316,7 +316,9 @@ func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o 
 	for i, r := range results {
 		outcomes = append(outcomes, w.outcome(parts[keys[i]], r.Value, r.Err))
 	}
-	if root := parts[""]; root != nil && ctx.Err() == nil {
+	if root := parts[""]; root != nil && ctx.Err() != nil {
+		outcomes = append(outcomes, w.outcome(root, nil, errors.New("interrupted before it began")))
+	} else if root != nil {
 		done, err := w.applyUnit(ctx, &unit{}, root, f, o, progress, known)
 		outcomes = append(outcomes, w.outcome(root, done, err))
 	}
@@ -481,7 +483,7 @@ func sameMeta(a, b state.TenantMeta) bool {
 // rebuildRemoved plans the removal of an unclaimed tenant again, under the lease.
 func (w *workspace) rebuildRemoved(ctx context.Context, u *unit, o planOptions, prior *state.State) (*planner.Part, []string, error) {
 	for _, r := range w.removed(ctx) {
-		if r.From.String() == u.address || r.Whole && strings.HasPrefix(u.address, r.From.Block()) {
+		if names(r, u) {
 			part, _, err := w.takeDownUnclaimed(ctx, u, o, prior, r)
 			return part, nil, err
 		}

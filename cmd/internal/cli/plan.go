@@ -132,13 +132,18 @@ func (w *workspace) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl
 		units = append(units, more...)
 		sort.Slice(units, func(i, j int) bool { return units[i].key < units[j].key })
 	}
+	for _, u := range units {
+		if planner.Matches(u.address, o.replace) {
+			return nil, nil, fmt.Errorf("--replace %s: a tenant is never replaced; release it and declare a new one", u.address)
+		}
+	}
 	p := &planner.Plan{
 		ID: w.app.id("plan"), Created: w.around.now(), Version: Version, Realm: w.around.realm, Lineage: w.lineage, Digest: w.digest,
-		Destroy: o.destroy, Targets: o.targets, Excludes: o.excludes, Tenants: w.flags.tenants,
-		Variables: w.frame.Variables, Sensitive: w.frame.Sensitive, Sources: w.sources(),
+		Destroy: o.destroy, Targets: o.targets, Excludes: o.excludes, Tenants: w.flags.tenants, Replace: o.replace,
+		Variables: w.frame.Variables, Sensitive: w.frame.Sensitive,
 	}
 	parts, diags := w.parts(ctx, units, o)
-	p.Parts = parts
+	p.Parts, p.Sources = parts, w.sources()
 	guardRemovedTenants(p, o, tenantsRemoved(w.frame.Safeguard))
 	if len(o.targets) > 0 || len(o.replace) > 0 {
 		if err := matched(p, o); err != nil {
@@ -212,6 +217,9 @@ func (w *workspace) sources() map[string][]byte {
 	for name, data := range w.frame.Files {
 		out[name] = data
 	}
+	w.filesMu.Lock()
+	defer w.filesMu.Unlock()
+	maps.Copy(out, w.files)
 	return out
 }
 
@@ -228,6 +236,18 @@ func tenantsRemoved(safeguard cty.Value) int {
 	return most
 }
 
+const tooMany = "more tenants would be taken down than one run may"
+
+// takesDown reports whether applying the part would delete anything of its tenant.
+func takesDown(part *planner.Part) bool {
+	for _, item := range part.Review().Items {
+		if item.Destructive {
+			return true
+		}
+	}
+	return false
+}
+
 // guardRemovedTenants holds the removal of more tenants than one run may remove.
 func guardRemovedTenants(p *planner.Plan, o planOptions, most int) {
 	accepted := map[string]bool{}
@@ -236,13 +256,8 @@ func guardRemovedTenants(p *planner.Plan, o planOptions, most int) {
 	}
 	var going []*planner.Part
 	for _, part := range p.Parts {
-		if part.Removed && part.Status == planner.Ready && !accepted[part.Tenant.Key] {
-			for _, c := range part.Changes {
-				if c.Action == planner.Delete {
-					going = append(going, part)
-					break
-				}
-			}
+		if part.Removed && !accepted[part.Tenant.Key] && takesDown(part) {
+			going = append(going, part)
 		}
 	}
 	if len(going) <= most {
@@ -258,7 +273,12 @@ func guardRemovedTenants(p *planner.Plan, o planOptions, most int) {
 	for _, part := range going {
 		part.Status = planner.Held
 		for _, c := range part.Changes {
-			c.Held = "more tenants would be taken down than one run may"
+			c.Held = tooMany
+		}
+		if part.Accounts != nil {
+			for i := range part.Accounts.Decisions {
+				part.Accounts.Decisions[i].Held = tooMany
+			}
 		}
 		part.Guards = append(part.Guards, planner.Guard{
 			Name: "tenants_removed", Addresses: []string{part.Address},

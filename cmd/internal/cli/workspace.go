@@ -14,8 +14,10 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/pflag"
 
@@ -68,6 +70,9 @@ type workspace struct {
 	fresh   bool
 	// digest stands for sources and variables.
 	digest string
+	// files are those that functions read while parts were evaluated, for a saved plan.
+	filesMu sync.Mutex
+	files   map[string][]byte
 }
 
 // open loads the configuration and connects to state. Diagnostics are printed; a codeError then ends the command.
@@ -131,6 +136,9 @@ func (w *workspace) load(fsys fs.FS, given []config.VarInput) error {
 	}
 	frame, frameDiags := graph.Frame(config.Inputs{Vars: vars, Env: w.around.env, Now: w.around.now(), Simulated: w.around.realm != "live"})
 	w.frame = frame
+	if d := unfit(frame); d != nil {
+		return w.refuse(hcl.Diagnostics{d})
+	}
 	if frameDiags.HasErrors() {
 		return w.refuse(frameDiags)
 	}
@@ -149,9 +157,33 @@ func (w *workspace) load(fsys fs.FS, given []config.VarInput) error {
 	return nil
 }
 
+// unfit says that the configuration asks for another version of Weir. Pre-releases count as the version that they lead to.
+func unfit(frame *config.Frame) *hcl.Diagnostic {
+	if frame == nil || frame.Settings.RequiredVersion == "" {
+		return nil
+	}
+	required, subject := frame.Settings.RequiredVersion, &frame.Settings.Range
+	constraints, err := version.NewConstraint(required)
+	if err != nil {
+		return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Invalid required_version", Subject: subject,
+			Detail: fmt.Sprintf("required_version is %q; write a condition such as \">= 0.1\" or \">= 0.1, < 2.0\".", required)}
+	}
+	this, err := version.NewVersion(Version)
+	if err != nil || constraints.Check(this.Core()) {
+		return nil // a build without a version of its own fits everything
+	}
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Another version of Weir is required", Subject: subject,
+		Detail: fmt.Sprintf("The configuration requires Weir %s, and this is %s. Use a version that fits, or change required_version.", required, Version)}
+}
+
+// allowHosts are the hosts that credentials may go to besides the vendors' own; nil is no limit. Without the operator's
+// word a pipeline sends them to the vendors alone.
 func (w *workspace) allowHosts() []string {
 	hosts, ok := w.app.Env("WEIR_ALLOW_HOSTS")
 	if !ok {
+		if ci, _ := w.app.Env("CI"); ci != "" && ci != "false" {
+			return []string{}
+		}
 		return nil
 	}
 	return strings.FieldsFunc(hosts, func(r rune) bool { return r == ',' || r == ' ' })
@@ -190,7 +222,7 @@ func (w *workspace) variables(fsys fs.FS) ([]config.VarInput, map[string]*hcl.Fi
 	for _, v := range w.flags.vars {
 		name, text, ok := strings.Cut(v, "=")
 		if !ok {
-			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Invalid --var", Detail: fmt.Sprintf("--var %q has no \"=\"; write --var NAME=VALUE.", v)})
+			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Invalid --var", Detail: "A --var has no \"=\"; write --var NAME=VALUE."})
 			continue
 		}
 		vars = append(vars, config.VarInput{Name: name, Text: text, Source: "--var"})
@@ -363,18 +395,24 @@ func (w *workspace) print(diags hcl.Diagnostics, more map[string]*hcl.File) {
 }
 
 // confirm asks a person; only "yes" counts.
-func (a *App) confirm(question string) (bool, error) {
+func (a *App) confirm(ctx context.Context, question string) (bool, error) {
 	if !a.StdinTTY {
 		if _, ok := a.Env("WEIR_ASSUME_TTY"); !ok {
 			return false, errors.New("nobody can be asked here: pass --auto-approve, or apply a saved plan")
 		}
 	}
 	_, _ = fmt.Fprintf(a.Stderr, "\n%s\n  Only \"yes\" is taken as approval: ", question)
-	line, err := bufio.NewReader(a.Stdin).ReadString('\n')
-	if err != nil && line == "" {
-		return false, nil
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.Stdin).ReadString('\n') // no answer is not "yes"
+		answer <- line
+	}()
+	select {
+	case line := <-answer:
+		return strings.TrimSpace(line) == "yes", nil
+	case <-ctx.Done():
+		return false, nil // an interrupt at the question is an answer
 	}
-	return strings.TrimSpace(line) == "yes", nil
 }
 
 // who names the person or job for state.
