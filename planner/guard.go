@@ -169,11 +169,14 @@ func selectItems(p *Part, req *Request) bool {
 			}
 			// What an object depends on, or lives in, does not go before it.
 			for _, other := range p.Changes {
-				if goes(c) && goes(other) && !keep[other.Address] && (slices.Contains(other.Dependencies, c.Address) || req.Destroy && precede[other.Type][c.Type]) {
+				first := precede[other.Type][c.Type] && req.Destroy && (len(req.Targets) == 0 || c.Type == "tenant")
+				if goes(c) && goes(other) && !keep[other.Address] && (first || slices.Contains(other.Dependencies, c.Address)) {
 					drop = true
 				}
 			}
-			if goes(c) && stay && (c.Type == "tenant" || c.Type == "domain" || c.Type == "sync_policy") {
+			switch {
+			case !goes(c) || len(stay) == 0:
+			case c.Type == "tenant", c.Type == "sync_policy", c.Type == "domain" && stay[strings.ToLower(text(c.Before, "name"))]:
 				drop = true
 			}
 			if drop {
@@ -228,10 +231,25 @@ func (p *Part) selected(req *Request, d dirsync.Decision) bool {
 	return !Matches(address, req.Excludes) && !Matches(group, req.Excludes) && !Matches(p.AccountPolicy, req.Excludes)
 }
 
-// accountsStay reports whether the selection leaves an account in place that was to go with everything else: what it
-// lives in, and what remembers it, stays too.
-func (p *Part) accountsStay(req *Request) bool {
-	return req.Destroy && p.Accounts != nil && slices.ContainsFunc(p.Accounts.Decisions, func(d dirsync.Decision) bool { return !p.selected(req, d) })
+// accountsStay are the domains of accounts that were to go with everything else and that the selection leaves in place:
+// what they live in, and what remembers them, stays too.
+func (p *Part) accountsStay(req *Request) map[string]bool {
+	out := map[string]bool{}
+	if !req.Destroy || p.Accounts == nil {
+		return out
+	}
+	for _, d := range p.Accounts.Decisions {
+		if p.selected(req, d) {
+			continue
+		}
+		out[directory.DomainOf(d.Address)] = true
+		if d.Before != nil {
+			for _, alias := range d.Before.Aliases {
+				out[directory.DomainOf(alias)] = true
+			}
+		}
+	}
+	return out
 }
 
 // selectAccounts keeps the account decisions for which keep is true.
