@@ -91,6 +91,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 	request := &resource.PlanRequest{
 		Config: configured, Prior: orNull(stored, inst.Type), Live: orNull(c.Before, inst.Type), Planned: want,
 		Tenant: o.req.Tenant, Directory: o.req.Facts, Mail: o.req.Observed.Mail, Now: o.req.Now,
+		Doubt:       o.ours(address),
 		Undelivered: prior != nil && (len(prior.Undelivered) > 0 || o.reissue[address]),
 	}
 	if inst.Type.Customize != nil {
@@ -98,7 +99,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 			return nil, diags.Append(o.diagnostic(inst, "Invalid "+strings.ReplaceAll(inst.Type.Name, "_", " "), err))
 		}
 		want = request.Planned
-		c.Reasons = append(c.Reasons, request.Reasons...)
+		c.Reasons, c.Forced = append(c.Reasons, request.Reasons...), request.Force
 	}
 	for _, text := range request.Waits {
 		o.req.waits = append(o.req.waits, Wait{Address: address, Text: text})
@@ -149,7 +150,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 		}
 	default:
 		o.drift(c, inst, &c.Before, prior)
-		if len(c.Paths) > 0 || request.Force {
+		if len(c.Paths) > 0 || c.Forced {
 			c.Action = Update
 			c.Cause = overallCause(c.Paths)
 		}

@@ -184,6 +184,8 @@ type Change struct {
 	Sensitive []string
 	// Reasons are sentences that say why, besides Cause.
 	Reasons []string
+	// Forced sends an update although no attribute differs: what is missing cannot be read.
+	Forced bool
 	// Held says why the item is not applied; "" when it is.
 	Held string
 	// Skipped names the address whose failure or hold keeps this item from being applied.

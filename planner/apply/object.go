@@ -160,7 +160,7 @@ func (r *run) create(ctx context.Context, t *resource.Type, c *planner.Change, r
 }
 
 func (r *run) update(ctx context.Context, t *resource.Type, c *planner.Change, request *resource.Change) (resource.Live, error) {
-	if len(request.Paths) == 0 && !issues(t, c) && !forced(c) {
+	if len(request.Paths) == 0 && !issues(t, c) && !c.Forced {
 		// Only what Weir itself remembers changes, or an object as it should be is adopted: no call.
 		return resource.Live{ID: c.ID, Name: c.Name, Value: c.Before}, nil
 	}
@@ -368,9 +368,6 @@ func issues(t *resource.Type, c *planner.Change) bool {
 	}
 	return false
 }
-
-// forced reports whether an update was planned although no attribute differs.
-func forced(c *planner.Change) bool { return c.Action == planner.Update && len(c.Paths) == 0 }
 
 func orNull(v cty.Value, t *resource.Type) cty.Value {
 	if v == cty.NilVal {

@@ -287,7 +287,13 @@ func customizeDomain(req *resource.PlanRequest) error {
 	if verified && !live.IsNull() { // one that is made again has to be verified again
 		req.Planned = resource.With(req.Planned, "verified", cty.True)
 	}
-	if wanted, _ := resource.Flag(planned, "verify"); wanted && asked && !verified && !live.IsNull() {
+	wanted, _ := resource.Flag(planned, "verify")
+	switch {
+	case !wanted || verified || live.IsNull():
+	case req.Doubt:
+		req.Force = true
+		req.Reasons = append(req.Reasons, "the run that made it ended before its time; the vendor is asked to verify the domain")
+	case asked:
 		code := resource.Text(prior, "verification_record")
 		if code != "" && publishes(req.Mail, resource.Text(planned, "name"), code) {
 			req.Force = true

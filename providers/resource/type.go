@@ -136,6 +136,9 @@ type PlanRequest struct {
 	Planned cty.Value
 	// Undelivered says that a secret which the object issued earlier never reached its consumers.
 	Undelivered bool
+	// Doubt says that a run which ended before its time began to make the object: what cannot be read of it may not have
+	// been done.
+	Doubt bool
 	// Tenant is the tenant's identity and provider choice.
 	Tenant Identity
 	// Directory answers questions about the directory; nil when it could not be read, or nobody asked for it.
