@@ -37,9 +37,11 @@ func newSite(t *testing.T, example string, w *world.World) *site {
 }
 
 // serve starts the simulator and gives its variables to the program.
-func (s *site) serve(w *world.World) {
+func (s *site) serve(w *world.World) { s.serveWith(sim.Options{World: w}) }
+
+func (s *site) serveWith(o sim.Options) {
 	s.t.Helper()
-	server, err := sim.Start(sim.Options{World: w})
+	server, err := sim.Start(o)
 	if err != nil {
 		s.t.Fatal(err)
 	}
