@@ -60,17 +60,23 @@ func (s *site) write(name, text string) {
 	}
 }
 
-// rewrite replaces old, which must stand in the file once, by text.
-func (s *site) rewrite(name, old, text string) {
+func (s *site) read(name string) string {
 	s.t.Helper()
 	data, err := os.ReadFile(filepath.Join(s.dir, name))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if strings.Count(string(data), old) != 1 {
-		s.t.Fatalf("%s has %q %d times, want once", name, old, strings.Count(string(data), old))
+	return string(data)
+}
+
+// rewrite replaces old, which must stand in the file once, by text.
+func (s *site) rewrite(name, old, text string) {
+	s.t.Helper()
+	data := s.read(name)
+	if strings.Count(data, old) != 1 {
+		s.t.Fatalf("%s has %q %d times, want once", name, old, strings.Count(data, old))
 	}
-	s.write(name, strings.Replace(string(data), old, text, 1))
+	s.write(name, strings.Replace(data, old, text, 1))
 }
 
 // run runs weir in this process and returns its exit code and what it printed.
