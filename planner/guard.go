@@ -27,6 +27,10 @@ func (p *Part) guard(req *Request) {
 			p.hold(c, "prevent_destroy", "prevent_destroy forbids to replace it", fmt.Sprintf("# in %s, only if the object may go:\nlifecycle {\n  prevent_destroy = false\n}", c.Address))
 			continue
 		}
+		if (c.Action == DeleteCreate || c.Action == CreateDelete) && !c.Created && !under(c.Address, req.Replace) {
+			p.hold(c, "adopted", "Weir found this object, it did not make it, and the change would delete it", "weir plan --replace '"+c.Address+"'   # or give the new object a block of its own")
+			continue
+		}
 		if t == nil || t.Guard == nil {
 			continue
 		}

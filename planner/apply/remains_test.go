@@ -175,3 +175,22 @@ func TestPolicyIsNotForgottenBeforeItsAccounts(t *testing.T) {
 		})
 	}
 }
+
+func TestFoundObjectIsNotReplacedUnasked(t *testing.T) {
+	for _, found := range []bool{true, false} {
+		t.Run(fmt.Sprint("found ", found), func(t *testing.T) {
+			b := newBench(t, `box "a" { name = "a" }`)
+			if found {
+				b.vendor.boxes["a"] = map[string]cty.Value{"name": cty.StringVal("a")}
+			}
+			b.mustApply()
+			b.configure(`box "a" { name = "b" }`)
+			if _, err := b.apply(b.plan().Review()); err != nil {
+				t.Fatal(err)
+			}
+			if gone := b.vendor.boxes["a"] == nil; gone == found {
+				t.Errorf("the old box is gone: %v", gone)
+			}
+		})
+	}
+}
