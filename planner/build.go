@@ -78,7 +78,12 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 			part.Problems = append(part.Problems, fmt.Sprintf("the instances of %s are unknown: %s", block, why))
 		}
 		part.Files = evaluation.Files
-		part.Outputs = outputs(req.Prior, evaluation.Outputs)
+		if req.Tenant.Key == "" && !diags.HasErrors() {
+			part.Outputs = outputs(req.Prior, evaluation.Outputs)
+		}
+	}
+	if req.Destroy && req.Tenant.Key == "" {
+		part.Outputs = outputs(req.Prior, nil)
 	}
 	sort.Strings(part.Problems)
 	part.Drifted, part.Waits = req.drifted, req.waits
@@ -371,6 +376,11 @@ func outputs(prior *state.State, now map[string]config.Output) []OutputChange {
 			continue
 		}
 		changes = append(changes, OutputChange{Name: name, Before: old, After: after, Sensitive: now[name].Sensitive})
+	}
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if _, declared := now[name]; !declared {
+			changes = append(changes, OutputChange{Name: name, Before: before[name].Value, After: cty.NilVal, Sensitive: before[name].Sensitive})
+		}
 	}
 	return changes
 }

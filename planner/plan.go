@@ -158,7 +158,7 @@ type Wait struct {
 	Text    string
 }
 
-// OutputChange is one root output that changes.
+// OutputChange is one root output that changes; Before or After is cty.NilVal when it is new or goes.
 type OutputChange struct {
 	Name          string
 	Before, After cty.Value

@@ -133,7 +133,7 @@ func (r *run) lift(ctx context.Context, d state.Intent) error {
 	if !ok {
 		return nil
 	}
-	if err := writer.RemoveExemption(ctx, d.Mail); err != nil {
+	if err := writer.RemoveExemption(r.calls, d.Mail); err != nil {
 		return err
 	}
 	return r.lifted(ctx, d)
@@ -320,7 +320,7 @@ func (r *run) add(ctx context.Context, batch []*dirsync.Decision) error {
 	if err := r.intend(ctx, intents...); err != nil {
 		return stopped(err)
 	}
-	results := r.Accounts.Add(ctx, accounts)
+	results := r.Accounts.Add(r.calls, accounts)
 	outcomes := make([]state.Outcome, 0, len(batch))
 	made := 0
 	for i, d := range batch {
@@ -431,17 +431,17 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 	var account *directory.Account
 	switch d.Action {
 	case dirsync.Delete:
-		if err = r.Accounts.Delete(ctx, d.Address); errors.Is(err, resource.ErrAbsent) {
+		if err = r.Accounts.Delete(r.calls, d.Address); errors.Is(err, resource.ErrAbsent) {
 			err = nil // gone already
 		}
 	case dirsync.Add:
-		result := r.Accounts.Add(ctx, []*directory.Account{d.After})[0]
+		result := r.Accounts.Add(r.calls, []*directory.Account{d.After})[0]
 		if errors.Is(result.Err, resource.ErrAmbiguous) {
 			result = r.settleAdd(ctx, d, result)
 		}
 		account, err = result.Account, result.Err
 	default:
-		account, err = r.Accounts.Update(ctx, d.Before, d.After)
+		account, err = r.Accounts.Update(r.calls, d.Before, d.After)
 	}
 	outcome.Time = r.Now()
 	if err != nil {
@@ -464,7 +464,7 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 	if err := r.record(ctx, outcome); err != nil || lift == nil {
 		return err
 	}
-	if err := r.Accounts.(directory.ExemptionWriter).RemoveExemption(ctx, lift.Mail); err != nil {
+	if err := r.Accounts.(directory.ExemptionWriter).RemoveExemption(r.calls, lift.Mail); err != nil {
 		return fmt.Errorf("the account is done, but it is still exempt from the hosted sync; the next apply lifts that: %w", err)
 	}
 	return r.lifted(ctx, *lift)
@@ -481,7 +481,7 @@ func (r *run) exempt(ctx context.Context, d *dirsync.Decision) (lift *state.Inte
 		return nil, errors.New("this account writer cannot exempt addresses from the hosted sync")
 	}
 	if d.Exempt == "add" {
-		if err := writer.AddExemption(ctx, d.Before.Address); err != nil {
+		if err := writer.AddExemption(r.calls, d.Before.Address); err != nil {
 			return nil, fmt.Errorf("its exemption from the hosted sync could not be written, so the account was left alone: %w", err)
 		}
 		return nil, nil

@@ -126,6 +126,8 @@ func (r *Report) Total() int {
 // run is the working state of one Run.
 type run struct {
 	Request
+	// calls is the context of changing vendor calls; see inFlight.
+	calls context.Context
 	// objects plans instances again with the values known by then; it is not safe for concurrent use.
 	objects   *planner.Objects
 	planMu    sync.Mutex
@@ -143,6 +145,18 @@ type run struct {
 	accountsErr error
 }
 
+// callGrace is how long a vendor call that was under way when the run was stopped may still take: the deadline of one
+// attempt. The state's lease is held at least that long after it is lost to this run.
+const callGrace = 30 * time.Second
+
+// inFlight is the context of changing vendor calls. An interrupt or a lost lease ends ctx, and nothing more is begun;
+// what is under way may end within its deadline, so that its outcome is known instead of in doubt.
+func inFlight(ctx context.Context) (context.Context, context.CancelFunc) {
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(callGrace, cancel) })
+	return calls, func() { stop(); cancel() }
+}
+
 // Run applies the part. It goes on with what does not depend on a failure; the error is non-nil only when the run had
 // to stop altogether: the journal refused, or ctx ended. The report is complete in either case.
 func Run(ctx context.Context, req Request) (*Report, error) {
@@ -156,6 +170,9 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 	if r.Emit == nil {
 		r.Emit = func(Event) {}
 	}
+	calls, cancel := inFlight(ctx)
+	defer cancel()
+	r.calls = calls
 	for _, c := range req.Part.Changes {
 		r.part[c.Address] = c
 		r.serial[c.Type] = &sync.Mutex{}
@@ -204,6 +221,11 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 	}
 	if err := r.deliver(ctx); err != nil {
 		return r.finish(), err
+	}
+	if req.Plan.Destroy && req.Part.Tenant.Key == "" && len(req.Part.Outputs) > 0 {
+		if err := r.recordOutputs(ctx, &config.Evaluation{}, false); err != nil {
+			return r.finish(), err
+		}
 	}
 	return r.finish(), context.Cause(ctx)
 }

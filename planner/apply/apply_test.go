@@ -685,3 +685,40 @@ func TestProtectionAloneIsRemembered(t *testing.T) {
 		})
 	}
 }
+
+// TestInterruptLetsACallUnderWayEnd: an interrupt while a vendor call is under way does not cut the call off; its outcome
+// is recorded, and nothing more is begun.
+func TestInterruptLetsACallUnderWayEnd(t *testing.T) {
+	for _, interrupted := range []bool{true, false} {
+		t.Run(fmt.Sprint("interrupted ", interrupted), func(t *testing.T) {
+			b := newBench(t, two)
+			ctx, interrupt := context.WithCancel(context.Background())
+			defer interrupt()
+			box := b.registry.Type("box")
+			create := box.Create
+			box.Create = func(call context.Context, conn *resource.Conn, c *resource.Change) (resource.Live, error) {
+				if interrupted {
+					interrupt()
+				}
+				if err := call.Err(); err != nil {
+					return resource.Live{}, err
+				}
+				return create(call, conn, c)
+			}
+			reviewed := b.plan().Review()
+			req := b.request(b.journal.durable.Clone())
+			part, _ := planner.Build(context.Background(), req)
+			_, _ = apply.Run(ctx, apply.Request{
+				Part: part, Plan: req, Reviewed: reviewed, Conn: &resource.Conn{Tenant: req.Tenant}, Secrets: &secrets.Run{}, Journal: b.journal,
+				State: b.journal.durable.Clone(), Provider: func(*resource.Type) string { return "" },
+				Operation: func() string { return fmt.Sprint("op-", b.n.Add(1)) }, Now: func() time.Time { return noon },
+			})
+			if b.journal.durable.Objects["box.a"] == nil || len(b.journal.durable.InDoubt) > 0 {
+				t.Errorf("the call that was under way is not recorded: %v", b.journal.durable.InDoubt)
+			}
+			if made := b.vendor.boxes["b"] != nil; made == interrupted {
+				t.Errorf("b was made: %v", made)
+			}
+		})
+	}
+}

@@ -155,7 +155,7 @@ func (r *run) create(ctx context.Context, t *resource.Type, c *planner.Change, r
 	if create == nil {
 		create = t.Update // a singleton is configured, not made
 	}
-	live, err := create(ctx, r.Conn, request)
+	live, err := create(r.calls, r.Conn, request)
 	return live, r.concluded(ctx, t, c, request, live, err)
 }
 
@@ -169,7 +169,7 @@ func (r *run) update(ctx context.Context, t *resource.Type, c *planner.Change, r
 			return resource.Live{}, err
 		}
 	}
-	live, err := t.Update(ctx, r.Conn, request)
+	live, err := t.Update(r.calls, r.Conn, request)
 	return live, r.concluded(ctx, t, c, request, resource.Live{}, err)
 }
 

@@ -102,7 +102,7 @@ func (r *run) remove(ctx context.Context, t *resource.Type, c *planner.Change, r
 	if err := r.intend(ctx, r.intent(t, c, request, "delete")); err != nil {
 		return err
 	}
-	err := t.Delete(ctx, r.Conn, request)
+	err := t.Delete(r.calls, r.Conn, request)
 	if errors.Is(err, resource.ErrAbsent) {
 		err = nil
 	}
@@ -212,7 +212,7 @@ func (r *run) deliver(ctx context.Context) error {
 				Address: address, Operation: r.Operation(), ID: resource.ObjectID(obj.ID), Prior: orNull(c.Before, t), Planned: c.Wanted,
 				Secrets: r.Secrets, Now: r.Now(), Keep: obj.Versions,
 			}
-			if err := t.Retire(ctx, r.Conn, request); err != nil {
+			if err := t.Retire(r.calls, r.Conn, request); err != nil {
 				r.fail(address, "retire", fmt.Errorf("what the new secret replaced could not be removed; the next run tries again: %w", err))
 				continue
 			}

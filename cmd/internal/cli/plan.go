@@ -194,7 +194,7 @@ func (w *workspace) parts(ctx context.Context, units []*unit, o planOptions) ([]
 
 // root plans the root's own objects and outputs, which may refer to every tenant's planned values.
 func (w *workspace) root(ctx context.Context, parts []*planner.Part, o planOptions) (*planner.Part, hcl.Diagnostics, error) {
-	if o.destroy || !w.whole() || len(o.targets) > 0 {
+	if !w.whole() || len(o.targets) > 0 {
 		return nil, nil, nil
 	}
 	known := map[string]cty.Value{}
