@@ -222,16 +222,25 @@ func (l *Lease) seal() error {
 	for {
 		end, err := l.t.replay(l.ctx, l.s, l.tail, l.epoch-1)
 		if err != nil {
-			return err
+			return l.because(err)
 		}
 		l.tail = end
 		err = l.writeSlot(l.ctx, []state.Entry{{Seal: &state.Seal{
 			Epoch: l.epoch, Run: l.holder.Run, Time: l.t.b.clock.Now().UTC(),
 		}}})
 		if !errors.Is(err, errSlotTaken) {
-			return err
+			return l.because(err)
 		}
 	}
+}
+
+// because names the reason why the lease ended, if an error came of that: a run that was too slow to read the journal
+// has lost the tenant, it did not find the storage out of reach.
+func (l *Lease) because(err error) error {
+	if cause := context.Cause(l.ctx); err != nil && errors.Is(cause, ErrLost) && !errors.Is(err, ErrLost) {
+		return fmt.Errorf("%w: %v", cause, err)
+	}
+	return err
 }
 
 // Release gives the tenant back, after a checkpoint if the journal has become
