@@ -193,7 +193,7 @@ func checkCreate(t testing.TB, h *Harness) {
 }
 
 // wantLike fails the test where a managed attribute is not as planned.
-func (s *session) wantLike(planned, live cty.Value, where string) {
+func (s *trial) wantLike(planned, live cty.Value, where string) {
 	s.t.Helper()
 	if live == cty.NilVal || !live.Type().Equals(s.h.Type.Object()) {
 		s.t.Errorf("%s: the value does not conform to the type's table", where)
@@ -205,7 +205,7 @@ func (s *session) wantLike(planned, live cty.Value, where string) {
 }
 
 // wantUnreadable fails the test where a live value shows what cannot be read.
-func (s *session) wantUnreadable(live cty.Value) {
+func (s *trial) wantUnreadable(live cty.Value) {
 	s.t.Helper()
 	resource.Walk(s.h.Type.Attributes, func(path string, a *resource.Attribute) {
 		if (a.WriteOnly || a.Local && !a.Computed) && !resource.Get(live, path).IsNull() {
@@ -389,7 +389,7 @@ func checkAdopt(t testing.TB, h *Harness) {
 	s := open(t, h)
 	made := s.apply(h.Config)
 	calls := s.b.Changed()
-	fresh := newSession(t, h, s.b)
+	fresh := newTrial(t, h, s.b)
 	p := fresh.mustPlan(h.Config)
 	if !p.found {
 		t.Fatal("an existing object is not found without state")
@@ -410,7 +410,7 @@ func checkRelease(t testing.TB, h *Harness) {
 	s.apply(h.Config)
 	calls := s.b.Changed()
 	// Releasing is forgetting: the twin of delete below, in which the object goes.
-	if fresh := newSession(t, h, s.b); !fresh.exists(h.Config) {
+	if fresh := newTrial(t, h, s.b); !fresh.exists(h.Config) {
 		t.Error("a released object is gone")
 	}
 	if got := s.b.Changed(); got != calls {
@@ -424,7 +424,7 @@ func checkSiblings(t testing.TB, h *Harness) {
 		return
 	}
 	first := open(t, h)
-	second := newSession(t, h, first.b)
+	second := newTrial(t, h, first.b)
 	one := first.apply(h.Config)
 	two := second.apply(h.Second)
 	if one.ID == two.ID && h.Type.Project == nil {
@@ -486,7 +486,7 @@ func checkDelete(t testing.TB, h *Harness) {
 }
 
 // wantGone fails the test unless List and Read say that the object does not exist.
-func (s *session) wantGone(id resource.ObjectID) {
+func (s *trial) wantGone(id resource.ObjectID) {
 	s.t.Helper()
 	if s.exists(s.h.Config) {
 		s.t.Error("the deleted object is still listed")
@@ -584,7 +584,7 @@ func checkLostCreate(t testing.TB, h *Harness) {
 	if errors.Is(err, resource.ErrAbsent) {
 		t.Errorf("create with a lost answer says that the object is absent: %v", err)
 	}
-	again := newSession(t, h, s.b)
+	again := newTrial(t, h, s.b)
 	again.secrets = s.secrets
 	p = again.mustPlan(h.Config)
 	if !p.found {

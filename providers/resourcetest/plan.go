@@ -12,8 +12,8 @@ import (
 	"github.com/weir-project/weir/providers/resource"
 )
 
-// session is one object on one backend, with what state would remember of it.
-type session struct {
+// trial is one object on one backend, with what state would remember of it.
+type trial struct {
 	t testing.TB
 	h *Harness
 	b *Backend
@@ -23,17 +23,17 @@ type session struct {
 	secrets resource.Secrets
 }
 
-func open(t testing.TB, h *Harness) *session {
+func open(t testing.TB, h *Harness) *trial {
 	t.Helper()
 	b := h.Open(t)
 	if b == nil || b.Conn == nil || b.Edit == nil || b.Fault == nil || b.Changed == nil {
 		t.Fatal("the harness's backend lacks Conn, Edit, Fault or Changed")
 	}
-	return newSession(t, h, b)
+	return newTrial(t, h, b)
 }
 
-func newSession(t testing.TB, h *Harness, b *Backend) *session {
-	s := &session{t: t, h: h, b: b, prior: cty.NullVal(h.Type.Object()), secrets: b.Secrets}
+func newTrial(t testing.TB, h *Harness, b *Backend) *trial {
+	s := &trial{t: t, h: h, b: b, prior: cty.NullVal(h.Type.Object()), secrets: b.Secrets}
 	if s.secrets == nil {
 		s.secrets = &fakeSecrets{}
 	}
@@ -53,10 +53,10 @@ type plan struct {
 
 func (p *plan) empty() bool { return p.found && len(p.paths) == 0 && !p.force }
 
-func (s *session) ctx() context.Context { return context.Background() }
+func (s *trial) ctx() context.Context { return context.Background() }
 
 // list calls List and fails the test when it does not work.
-func (s *session) list() []resource.Live {
+func (s *trial) list() []resource.Live {
 	s.t.Helper()
 	all, err := s.h.Type.List(s.ctx(), s.b.Conn)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *session) list() []resource.Live {
 }
 
 // find picks the block's object out of a listing: by id when state knows it, else by key or behaviour.
-func (s *session) find(all []resource.Live, planned cty.Value) (resource.Live, bool, error) {
+func (s *trial) find(all []resource.Live, planned cty.Value) (resource.Live, bool, error) {
 	t := s.h.Type
 	if t.Project != nil {
 		for _, collection := range all {
@@ -105,7 +105,7 @@ func (s *session) find(all []resource.Live, planned cty.Value) (resource.Live, b
 }
 
 // plan reads and compares, as Weir's planner does.
-func (s *session) plan(config cty.Value) (*plan, error) {
+func (s *trial) plan(config cty.Value) (*plan, error) {
 	all, err := s.h.Type.List(s.ctx(), s.b.Conn)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (s *session) plan(config cty.Value) (*plan, error) {
 	return p, nil
 }
 
-func (s *session) customize(config, planned, live cty.Value) (cty.Value, bool, error) {
+func (s *trial) customize(config, planned, live cty.Value) (cty.Value, bool, error) {
 	if s.h.Type.Customize == nil {
 		return planned, false, nil
 	}
@@ -156,7 +156,7 @@ func (s *session) customize(config, planned, live cty.Value) (cty.Value, bool, e
 }
 
 // mustPlan is plan for moments in which nothing is wrong.
-func (s *session) mustPlan(config cty.Value) *plan {
+func (s *trial) mustPlan(config cty.Value) *plan {
 	s.t.Helper()
 	p, err := s.plan(config)
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *session) mustPlan(config cty.Value) *plan {
 }
 
 // carryOut makes the planned change and remembers the object as state would.
-func (s *session) carryOut(p *plan) (resource.Live, error) {
+func (s *trial) carryOut(p *plan) (resource.Live, error) {
 	change := &resource.Change{
 		Address: s.h.Type.Name + ".test", Operation: "op-" + s.h.Type.Name, Prior: cty.NullVal(s.h.Type.Object()),
 		Planned: known(p.planned), Paths: p.paths, Secrets: s.secrets, Now: s.b.Conn.Now(),
@@ -190,12 +190,12 @@ func (s *session) carryOut(p *plan) (resource.Live, error) {
 	return live, nil
 }
 
-func (s *session) remember(planned cty.Value, live resource.Live) {
+func (s *trial) remember(planned cty.Value, live resource.Live) {
 	s.id, s.prior = live.ID, remembered(s.h.Type.Attributes, planned, live.Value)
 }
 
 // apply plans and carries out until done, and fails the test on any error.
-func (s *session) apply(config cty.Value) resource.Live {
+func (s *trial) apply(config cty.Value) resource.Live {
 	s.t.Helper()
 	p := s.mustPlan(config)
 	if p.empty() {
@@ -210,7 +210,7 @@ func (s *session) apply(config cty.Value) resource.Live {
 }
 
 // wantEmpty fails the test unless planning again finds nothing to do.
-func (s *session) wantEmpty(config cty.Value, after string) {
+func (s *trial) wantEmpty(config cty.Value, after string) {
 	s.t.Helper()
 	p := s.mustPlan(config)
 	switch {
@@ -226,7 +226,7 @@ func (s *session) wantEmpty(config cty.Value, after string) {
 }
 
 // delete deletes the object that state knows.
-func (s *session) delete() error {
+func (s *trial) delete() error {
 	return s.h.Type.Delete(s.ctx(), s.b.Conn, &resource.Change{
 		Address: s.h.Type.Name + ".test", Operation: "op-delete", ID: s.id, Prior: s.prior, Planned: cty.NullVal(s.h.Type.Object()),
 		Secrets: s.secrets, Now: s.b.Conn.Now(),
@@ -234,7 +234,7 @@ func (s *session) delete() error {
 }
 
 // exists says whether List still shows the block's object.
-func (s *session) exists(config cty.Value) bool {
+func (s *trial) exists(config cty.Value) bool {
 	s.t.Helper()
 	p := s.mustPlan(config)
 	return p.found
