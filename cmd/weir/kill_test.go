@@ -61,7 +61,9 @@ func (s *site) killAt(h *holder, n int, happens bool) string {
 	if err := cmd.Process.Kill(); err != nil {
 		s.t.Fatal(err)
 	}
-	_ = <-ended // a killed process ends with an error
+	if err := <-ended; err == nil {
+		s.t.Error("the process ended well although it was killed")
+	}
 	close(h.letgo)
 	// The vendor finishes what it was doing before anybody asks again.
 	for {
