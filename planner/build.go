@@ -78,6 +78,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 			part.Problems = append(part.Problems, fmt.Sprintf("the instances of %s are unknown: %s", block, why))
 		}
 		part.Files = evaluation.Files
+		part.refuseMoves(&req, evaluation.Moved)
 		if req.Tenant.Key == "" && !diags.HasErrors() {
 			part.Outputs = outputs(req.Prior, evaluation.Outputs)
 		}
@@ -139,6 +140,23 @@ func (p *Part) evaluate(ctx context.Context, req *Request, reissue []string) (*O
 		},
 	})
 	return objects, evaluation, visited, diags
+}
+
+// refuseMoves refuses to plan a tenant whose objects a moved block renames: this version cannot rename what state
+// remembers, and to ignore the block would delete the object and make another.
+func (p *Part) refuseMoves(req *Request, moved []config.Moved) {
+	if req.Prior == nil {
+		return
+	}
+	for _, m := range moved {
+		for _, address := range req.Prior.Addresses() {
+			parsed, err := resource.ParseAddress(address)
+			if err != nil || address != m.From.String() && (m.From.Key.IsSet() || parsed.Block() != m.From.Block()) {
+				continue
+			}
+			p.Errors = append(p.Errors, fmt.Sprintf("%s is to be moved to %s (%s), and this version of Weir cannot rename what it remembers. Nothing is planned for this tenant; give the block its old name back", address, m.To, m.Range))
+		}
+	}
 }
 
 // orphans plans what becomes of objects in state that no block claims: created ones are deleted, adopted ones

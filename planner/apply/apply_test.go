@@ -722,3 +722,24 @@ func TestInterruptLetsACallUnderWayEnd(t *testing.T) {
 		})
 	}
 }
+
+func TestMovedIsRefusedBeforeItDestroys(t *testing.T) {
+	for _, row := range []struct {
+		name, moved string
+		refused     bool
+	}{
+		{"moved", "moved {\n  from = box.a\n  to   = box.b\n}", true},
+		{"something else moved", "moved {\n  from = box.x\n  to   = box.y\n}", false},
+		{"renamed without a word", "", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := newBench(t, `box "a" { name = "a" }`)
+			b.mustApply()
+			b.configure("box \"b\" { name = \"a\" }\n" + row.moved)
+			part := b.plan()
+			if refused := part.Status == planner.Errored && len(part.Errors) > 0; refused != row.refused {
+				t.Fatalf("status %s, errors %v", part.Status, part.Errors)
+			}
+		})
+	}
+}
