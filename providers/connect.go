@@ -90,6 +90,8 @@ type PoolOptions struct {
 	Redactor  *Redactor
 	Version   string
 	Now       func() time.Time
+	// Sleep waits before a call is tried again; nil really waits.
+	Sleep func(context.Context, time.Duration) error
 	// VendorData is the pinned date; "" the newest.
 	VendorData string
 	// AllowHosts are the hosts besides the vendors' own to which the operator lets credentials go.
@@ -205,7 +207,7 @@ func (p *Pool) microsoft(t *Tenant, s Settings) error {
 		return err
 	}
 	graph, err := entra.New(entra.Config{
-		BaseURL: graphURL + "/v1.0", TenantID: s.Tenant.EntraTenantID, Now: p.options.Now,
+		BaseURL: graphURL + "/v1.0", TenantID: s.Tenant.EntraTenantID, Now: p.options.Now, Sleep: p.options.Sleep,
 		HTTP: transport.Client(p.transport(transport.Options{Hosts: []string{graphHost}, Credential: transport.Bearer(credential, "https://graph.microsoft.com/.default"), MaxInFlight: 8})),
 	})
 	if err != nil {
@@ -305,7 +307,7 @@ func (p *Pool) allowed(base string) error {
 }
 
 func (p *Pool) transport(o transport.Options) transport.Options {
-	o.Version, o.RootCAs, o.Secrets = p.options.Version, p.roots, p.options.Redactor
+	o.Version, o.RootCAs, o.Secrets, o.Sleep = p.options.Version, p.roots, p.options.Redactor, p.options.Sleep
 	return o
 }
 

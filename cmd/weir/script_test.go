@@ -109,7 +109,7 @@ func cmdWeir(ts *testscript.TestScript, neg bool, args []string) {
 	app := &cli.App{
 		Stdin: strings.NewReader(ts.Getenv("ANSWER") + "\n"), Stdout: &stdout, Stderr: &lockedWriter{w: &stderr},
 		Env: func(name string) (string, bool) { v := ts.Getenv(name); return v, v != "" },
-		Dir: ts.MkAbs("."), Now: time.Now, Random: randomness{}, StdinTTY: ts.Getenv("ANSWER") != "",
+		Dir: ts.MkAbs("."), Now: time.Now, Random: randomness{}, Sleep: noWait, StdinTTY: ts.Getenv("ANSWER") != "",
 	}
 	code := cli.Main(app, args)
 	_, _ = ts.Stdout().Write(stdout.Bytes())

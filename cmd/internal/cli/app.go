@@ -33,6 +33,8 @@ type App struct {
 	// Now is the clock; Random gives ids.
 	Now    func() time.Time
 	Random io.Reader
+	// Sleep waits before a vendor is asked again; nil really waits.
+	Sleep func(context.Context, time.Duration) error
 	// StdoutTTY and StderrTTY say that a person looks at the stream; StdinTTY that one can answer.
 	StdinTTY, StdoutTTY, StderrTTY bool
 	// Width is the terminal's, 0 when unknown.

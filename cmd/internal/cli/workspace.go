@@ -149,7 +149,7 @@ func (w *workspace) load(fsys fs.FS, given []config.VarInput) error {
 		_, _ = w.secrets.Resolve(context.Background(), ref)
 	}
 	w.digest = digestOf(graph.Digest(), frame)
-	pool, err := providers.NewPool(providers.PoolOptions{Endpoints: w.around.endpoints, Secrets: w.secrets, Redactor: w.app.secrets, Version: Version, Now: w.around.now, AllowHosts: w.allowHosts()})
+	pool, err := providers.NewPool(providers.PoolOptions{Endpoints: w.around.endpoints, Secrets: w.secrets, Redactor: w.app.secrets, Version: Version, Now: w.around.now, Sleep: w.app.Sleep, AllowHosts: w.allowHosts()})
 	if err != nil {
 		return err
 	}
