@@ -110,7 +110,7 @@ func TestInterruptAtTheQuestion(t *testing.T) {
 	if ok, err := a.confirm(ctx, "Apply this?"); ok || err != nil {
 		t.Errorf("%v %v", ok, err)
 	}
-	a.Stdin = strings.NewReader("yes\n")
+	a = &App{Stdin: strings.NewReader("yes\n"), Stderr: io.Discard, StdinTTY: true, secrets: providers.Secrets()}
 	if ok, err := a.confirm(context.Background(), "Apply this?"); !ok || err != nil {
 		t.Errorf("%v %v", ok, err)
 	}
