@@ -222,6 +222,11 @@ func (p *Part) orphan(req *Request, objects *Objects, obj *state.Object, address
 				live, found = l, true
 			}
 		}
+		if !found && invisible(obj, req.Now) {
+			c.Action = Unknown
+			c.Reasons = append(c.Reasons, "its block is gone, and it was made so lately that the vendor may not show it yet, so nothing is done about it")
+			return c
+		}
 		if !found {
 			c.Action = Release
 			c.Reasons = append(c.Reasons, "its block is gone and so is the object; only the memory of it is removed")

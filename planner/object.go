@@ -87,6 +87,14 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 	if found {
 		c.ID, c.Name, c.Before = live.ID, live.Name, live.Value
 	}
+	if !found && inst.Type.Project == nil && invisible(prior, o.req.Now) {
+		o.req.waits = append(o.req.waits, Wait{Address: address, Text: fmt.Sprintf("%s was made and is not visible yet; the vendor has until %s to show it", address, prior.SettleUntil.Format(time.RFC3339))})
+		c.Action, c.ID, c.Wanted = NoOp, resource.ObjectID(prior.ID), want
+		c.After = o.remembered(inst.Type, prior, want)
+		o.issued(c, inst, prior)
+		o.planned[address] = c
+		return c, diags
+	}
 
 	request := &resource.PlanRequest{
 		Config: configured, Prior: orNull(stored, inst.Type), Live: orNull(c.Before, inst.Type), Planned: want,
@@ -528,6 +536,11 @@ func sentence(s string) string {
 		return s
 	}
 	return s + "."
+}
+
+// invisible reports whether an object that is not found may only not be shown yet: it was made a moment ago.
+func invisible(prior *state.Object, now time.Time) bool {
+	return prior != nil && now.Before(prior.SettleUntil) && prior.Previous == cty.NilVal
 }
 
 // settling reports whether a difference is only the vendor still showing the value before the last write.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-project/weir/providers/sim"
 	"github.com/weir-project/weir/providers/sim/world"
 )
 
@@ -226,6 +227,54 @@ func TestDeletedInThePortal(t *testing.T) {
 				t.Errorf("the world is not as it was:\n%s", firstDifference(before, after))
 			}
 		})
+	}
+}
+
+// TestNotVisibleYet: an object that Weir has just made and that a replica does not show yet is neither gone nor made
+// again. Past its time it is.
+func TestNotVisibleYet(t *testing.T) {
+	for name, rule := range map[string]sim.Rule{
+		"app_registration.sync":   {Vendor: sim.Graph, Path: "/v1.0/applications*", Action: sim.Action{EmptyList: true}},
+		"m365_connector.inbound":  {Vendor: sim.Exchange, Operation: "Get-InboundConnector", Action: sim.Action{EmptyList: true}},
+		"m365_connector.outbound": {Vendor: sim.Exchange, Operation: "Get-OutboundConnector", Action: sim.Action{EmptyList: true}},
+		"mail_flow_rule.bypass":   {Vendor: sim.Exchange, Operation: "Get-TransportRule", Action: sim.Action{EmptyList: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, "quickstart", world.Quickstart())
+			s.weir(0, "apply", "--auto-approve")
+			s.changes()
+			if err := s.server.Fault(rule); err != nil {
+				t.Fatal(err)
+			}
+			if out := s.weir(0, "plan", "--detailed-exitcode"); !strings.Contains(out, name+" was made and is not visible yet") {
+				t.Errorf("the plan does not say that %s is not visible yet:\n%s", name, out)
+			}
+			s.weir(0, "drift")
+			s.weir(0, "apply", "--auto-approve")
+			s.called(nil)
+			s.settle()
+			if out := s.weir(3, "drift"); !strings.Contains(out, name) {
+				t.Errorf("drift does not name %s:\n%s", name, out)
+			}
+		})
+	}
+}
+
+// TestNotVisibleYetIsNotForgotten: taken down at once, an object that a replica does not show yet stays in state, and
+// goes when it shows.
+func TestNotVisibleYetIsNotForgotten(t *testing.T) {
+	s := newSite(t, "quickstart", world.Quickstart())
+	before := s.comparable()
+	s.weir(0, "apply", "--auto-approve")
+	if err := s.server.Fault(sim.Rule{Vendor: sim.Exchange, Operation: "Get-InboundConnector", Action: sim.Action{EmptyList: true}}); err != nil {
+		t.Fatal(err)
+	}
+	s.weir(6, "destroy", "--auto-approve")
+	s.server.ClearFaults()
+	s.weir(0, "destroy", "--auto-approve")
+	if after := s.comparable(); after != before {
+		t.Errorf("the world is not as it was:\n%s", firstDifference(before, after))
 	}
 }
 
