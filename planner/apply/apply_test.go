@@ -533,24 +533,31 @@ func TestOnlyWhatWasReviewed(t *testing.T) {
 }
 
 func TestDestructiveItemWhoseFactsChangedHoldsTheTenant(t *testing.T) {
-	b := newBench(t, two+"box \"c\" { name = \"c\" }\n")
-	b.mustApply()
-	b.vendor.changes()
-	b.configure(two)
-	reviewed := b.plan().Review()
-	b.configure(strings.Replace(two, `box "b" {`, "box \"d\" { name = \"d\" }\nbox \"b\" {", 1))
-	// Somebody deletes c and makes another c by hand: another object under the reviewed name.
-	b.vendor.boxes["c"]["serial"] = cty.StringVal("another")
-	report, err := b.apply(reviewed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The deletion's id is the same, so it goes on; its content is compared before the call.
-	if b.vendor.boxes["c"] != nil && len(report.Failed) == 0 && len(report.Changed) == 0 {
-		t.Errorf("c is there and nobody says why: %+v", report)
-	}
-	if b.vendor.boxes["d"] != nil {
-		t.Error("d was not reviewed and was made")
+	for _, changed := range []bool{true, false} {
+		t.Run(fmt.Sprint("changed ", changed), func(t *testing.T) {
+			b := newBench(t, two+"box \"c\" {\n  name = \"c\"\n  content = \"old\"\n}\n")
+			b.mustApply()
+			// Reviewed: c goes and d comes.
+			b.configure(two + "box \"d\" { name = \"d\" }\n")
+			reviewed := b.plan().Review()
+			if changed {
+				b.vendor.boxes["c"]["content"] = cty.StringVal("somebody needs this")
+			}
+			report, err := b.apply(reviewed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed := slices.ContainsFunc(report.Changed, func(i apply.Item) bool { return i.Address == "box.c" })
+			if listed != changed {
+				t.Errorf("listed as changed: %v (%+v)", listed, report)
+			}
+			if there := b.vendor.boxes["c"] != nil; there != changed {
+				t.Errorf("c is there: %v", there)
+			}
+			if made := b.vendor.boxes["d"] != nil; made == changed {
+				t.Errorf("d was made: %v; a changed destructive item holds the whole tenant", made)
+			}
+		})
 	}
 }
 
