@@ -35,12 +35,8 @@ func customersCSV(w *world.World) string {
 		if t.ID == w.Automation.TenantID {
 			continue
 		}
-		for _, d := range t.Domains {
-			if d.Default && !d.Initial {
-				key := strings.TrimSuffix(d.Name, ".example")
-				_, _ = fmt.Fprintf(&b, "%s,%q,%s,%s,40,1\n", key, t.DisplayName, d.Name, t.ID)
-			}
-		}
+		domain := domainOf(t)
+		_, _ = fmt.Fprintf(&b, "%s,%q,%s,%s,40,1\n", strings.TrimSuffix(domain, ".example"), t.DisplayName, domain, t.ID)
 	}
 	return b.String()
 }
@@ -70,7 +66,14 @@ func TestFleetWithOneBrokenCustomer(t *testing.T) {
 		t.Errorf("%d organizations were made, want at least %d", got, customers-1)
 	}
 	f.server.ClearFaults()
+	f.server.ClearJournal()
 	f.weir(0, "apply", "--auto-approve", "--parallelism", "16")
+	// The others were done: what is left to do is the broken one's, but for the partner's call that makes its organization.
+	for _, e := range f.server.Changing() {
+		if e.Tenant != broken.ID && e.Tenant != domainOf(broken) && e.Tenant != "msp.example" {
+			t.Errorf("%s was not done in the first apply: %s %s", e.Tenant, e.Method, e.Path)
+		}
+	}
 	if got := f.organizations(); got != customers {
 		t.Errorf("%d organizations in the end, want %d", got, customers)
 	}
@@ -82,7 +85,12 @@ func TestFleetWithOneBrokenCustomer(t *testing.T) {
 		t.Errorf("%d states, %v", len(states), err)
 	}
 
-	// The broken customer's people do not go: nothing destructive is planned while Graph is out of order.
+	// Somebody leaves the customer whose Graph is out of order: nobody is taken for gone. Once it answers again, the
+	// removal is planned and done.
+	person := leaver(t, broken)
+	if err := f.server.Portal(map[string]any{"tenant": broken.ID, "person": person, "remove": true}); err != nil {
+		t.Fatal(err)
+	}
 	if err := f.server.Fault(sim.Rule{Vendor: sim.Graph, Tenant: broken.ID, Action: sim.Action{Status: 500}}); err != nil {
 		t.Fatal(err)
 	}
@@ -91,4 +99,32 @@ func TestFleetWithOneBrokenCustomer(t *testing.T) {
 	if changing := f.server.Changing(); len(changing) > 0 {
 		t.Errorf("%d changing calls while one Graph was out of order: %+v", len(changing), changing[0])
 	}
+	f.server.ClearFaults()
+	f.weir(0, "apply", "--auto-approve", "--parallelism", "16")
+	changing := f.server.Changing()
+	if len(changing) != 1 || changing[0].Method != "PUT" || !strings.Contains(changing[0].Path, person) {
+		t.Errorf("with Graph in order the leaver %s was not disabled, and nothing else: %+v", person, changing)
+	}
+}
+
+// domainOf is a customer's own domain.
+func domainOf(t *world.Tenant) string {
+	for _, d := range t.Domains {
+		if d.Default && !d.Initial {
+			return d.Name
+		}
+	}
+	return ""
+}
+
+// leaver is somebody with a mailbox of their own at the customer's domain.
+func leaver(t *testing.T, tenant *world.Tenant) string {
+	t.Helper()
+	for _, p := range tenant.People {
+		if p.Enabled && p.Licensed && p.MailboxKind == "UserMailbox" && strings.HasSuffix(p.Mail, "@"+domainOf(tenant)) {
+			return p.Mail
+		}
+	}
+	t.Fatal("nobody could leave")
+	return ""
 }
