@@ -55,7 +55,7 @@ func Encode(s *State) ([][]byte, error) {
 	}
 	out := make([][]byte, of)
 	for i := range parts {
-		if out[i], err = pack(parts[i]); err != nil {
+		if out[i], err = Pack(parts[i]); err != nil {
 			return nil, err
 		}
 		parts[i].Accounts = nil
@@ -79,7 +79,7 @@ func Decode(parts [][]byte) (*State, error) {
 	left := maxDecoded
 	for i, packed := range parts {
 		var p partV1
-		size, err := unpack(packed, left, &p)
+		size, err := unpack(packed, left, formatV1, &p)
 		if err != nil {
 			return nil, fmt.Errorf("part %d: %w", i, err)
 		}
@@ -144,14 +144,14 @@ func EncodeBatch(b Batch) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return pack(v)
+	return Pack(v)
 }
 
 // DecodeBatch is the reverse of EncodeBatch. Errors wrap ErrFormat or
 // ErrDamaged.
 func DecodeBatch(packed []byte) (Batch, error) {
 	var v batchV1
-	if _, err := unpack(packed, maxDecoded, &v); err != nil {
+	if err := Unpack(packed, formatV1, &v); err != nil {
 		return Batch{}, err
 	}
 	b := Batch{
@@ -173,7 +173,9 @@ var (
 	unpackLimit = zstd.WithDecoderMaxMemory(maxDecoded)
 )
 
-func pack(v any) ([]byte, error) {
+// Pack returns a value's JSON, compressed: the stored form of what is kept beside
+// a state.
+func Pack(v any) ([]byte, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
@@ -181,9 +183,17 @@ func pack(v any) ([]byte, error) {
 	return packer.EncodeAll(raw, nil), nil
 }
 
+// Unpack is the reverse of Pack, for an object with a member "format", into a
+// type that knows every member of that format. Errors wrap ErrFormat or
+// ErrDamaged.
+func Unpack(packed []byte, format int, v any) error {
+	_, err := unpack(packed, maxDecoded, format, v)
+	return err
+}
+
 // unpack decodes one packed JSON value of at most limit bytes and returns how
 // many there were.
-func unpack(packed []byte, limit int, v any) (int, error) {
+func unpack(packed []byte, limit, format int, v any) (int, error) {
 	limit = min(limit, max(freeRatio, maxRatio*len(packed)))
 	r, err := zstd.NewReader(bytes.NewReader(packed), unpackLimit, zstd.WithDecoderConcurrency(1))
 	if err != nil {
@@ -197,7 +207,7 @@ func unpack(packed []byte, limit int, v any) (int, error) {
 	if len(raw) > limit {
 		return 0, fmt.Errorf("%w: it unpacks to more than %d bytes", ErrDamaged, limit)
 	}
-	return len(raw), DecodeJSON(raw, formatV1, v)
+	return len(raw), DecodeJSON(raw, format, v)
 }
 
 // DecodeJSON decodes one JSON object that has a member "format", into a type

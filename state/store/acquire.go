@@ -63,7 +63,11 @@ func (t *Tenant) Acquire(ctx context.Context, holder Holder, o AcquireOptions) (
 	if err != nil {
 		return nil, err
 	}
-	if err := l.seal(); err != nil {
+	err = l.seal()
+	if err == nil {
+		err = l.because(l.recordDead())
+	}
+	if err != nil {
 		l.abandon(ctx)
 		return nil, err
 	}
@@ -88,6 +92,13 @@ func (t *Tenant) take(ctx context.Context, holder Holder, o AcquireOptions) (*Le
 		}
 		if err != nil {
 			return nil, err
+		}
+		if h.Purged {
+			l, err := t.begin(ctx, h, v, holder, o)
+			if errors.Is(err, ErrConflict) {
+				continue
+			}
+			return l, err
 		}
 		pub, err := h.public()
 		if err != nil {
@@ -144,6 +155,9 @@ func (t *Tenant) swapIn(ctx context.Context, h *headV1, v Version, old []byte, h
 	next.Epoch++
 	next.Nonce = t.b.nonce()
 	next.Previous = digest(old)
+	if h.Lease != nil {
+		next.Left = h.Lease
+	}
 	next.Lease = t.lease(holder, o)
 	body, err := next.encode(t.headKey())
 	if err != nil {
@@ -157,7 +171,7 @@ func (t *Tenant) swapIn(ctx context.Context, h *headV1, v Version, old []byte, h
 	if err != nil {
 		return nil, err
 	}
-	return t.newLease(ctx, holder, o, r, &next, body, v, renewed), nil
+	return t.newLease(ctx, holder, o, r, &next, body, v, renewed, h, old), nil
 }
 
 // make creates the first head of a tenant, with an empty first snapshot.
@@ -168,6 +182,12 @@ func (t *Tenant) make(ctx context.Context, holder Holder, o AcquireOptions) (*Le
 	if err := t.b.probeOnce(ctx); err != nil {
 		return nil, err
 	}
+	return t.begin(ctx, &headV1{Base: 1}, "", holder, o)
+}
+
+// begin writes an empty first snapshot and a head that points to it, over nothing or over a purged head. Of that the
+// journal's numbers go on, so that whoever is still removing its slots cannot meet new ones.
+func (t *Tenant) begin(ctx context.Context, old *headV1, v Version, holder Holder, o AcquireOptions) (*Lease, error) {
 	s := state.New(t.b.nonce(), o.Realm, o.Tenant, t.b.bytes(state.VersionKeySize))
 	s.Serial = 1
 	checkpoint, manifest, err := t.save(ctx, s, nil)
@@ -179,17 +199,16 @@ func (t *Tenant) make(ctx context.Context, holder Holder, o AcquireOptions) (*Le
 		return nil, err
 	}
 	h := &headV1{
-		Format: 1, Tenant: meta, Realm: o.Realm, Lineage: s.Lineage, Serial: 1, Epoch: 1, Nonce: t.b.nonce(),
-		Lease: t.lease(holder, o), Checkpoint: checkpoint, Base: 1,
+		Format: 1, Tenant: meta, Realm: o.Realm, Lineage: s.Lineage, Serial: 1, Epoch: old.Epoch + 1, Nonce: t.b.nonce(),
+		Lease: t.lease(holder, o), Checkpoint: checkpoint, Base: old.Base, End: old.Base,
 	}
 	body, err := h.encode(t.headKey())
 	if err != nil {
 		return nil, err
 	}
 	renewed := at(t.b.clock)
-	var v Version
 	err = t.b.retry(ctx, nil, func() (err error) {
-		v, err = t.b.store.Put(ctx, t.headKey(), body, "")
+		v, err = t.b.store.Put(ctx, t.headKey(), body, v)
 		return err
 	})
 	if err == nil && v == "" {
@@ -203,8 +222,8 @@ func (t *Tenant) make(ctx context.Context, holder Holder, o AcquireOptions) (*Le
 	if err != nil {
 		return nil, err
 	}
-	r := reading{s: s, manifest: manifest, size: checkpoint.Size, tail: tail{next: h.Base}}
-	l := t.newLease(ctx, holder, o, r, h, body, v, renewed)
+	r := reading{s: s, manifest: manifest, point: checkpoint, base: h.Base, tail: tail{next: h.Base}}
+	l := t.newLease(ctx, holder, o, r, h, body, v, renewed, nil, nil)
 	l.made = true
 	return l, nil
 }

@@ -106,7 +106,7 @@ func (l *Lease) write() {
 		l.settle(owners, err)
 		if err == nil && l.long() {
 			// Failing now costs nothing: the journal still has everything.
-			_ = l.checkpoint(ctx, nil, func(*headV1) {})
+			_ = l.Checkpoint(ctx)
 		}
 	}
 }
@@ -201,6 +201,7 @@ func (l *Lease) writeSlot(ctx context.Context, entries []state.Entry) error {
 		}
 	}
 	l.tail.grow(batch, len(body))
+	l.deeds.add(entries, l.tail.next)
 	return nil
 }
 
@@ -215,81 +216,4 @@ func (l *Lease) closeJournal() {
 	if idle != nil {
 		<-idle
 	}
-}
-
-// due reports whether a release should checkpoint.
-func (l *Lease) due() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.tail.entries >= checkpointEntries || l.tail.slots >= checkpointSlots ||
-		l.tail.entries > 0 && l.tail.bytes*checkpointShare >= l.size
-}
-
-// long reports whether a checkpoint is due in the middle of a run. The journal
-// must have outgrown the snapshot, so that however long the run is, snapshots
-// cost about as much as the journal.
-func (l *Lease) long() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.tail.entries >= checkpointEntries && l.tail.bytes >= l.size
-}
-
-// Checkpoint writes a snapshot and points the head to it. With nil it writes the
-// state as recorded; otherwise s takes its place, which must be of the same
-// lineage and made from State without a Record since. It is not needed for
-// durability: what was recorded is.
-func (l *Lease) Checkpoint(ctx context.Context, s *state.State) error {
-	if s != nil {
-		l.mu.Lock()
-		lineage, realm := l.s.Lineage, l.s.Realm
-		l.mu.Unlock()
-		if s.Lineage != lineage || s.Realm != realm || s.Tenant.Key != l.t.key {
-			return fmt.Errorf("the state of tenant %q cannot be replaced by one of lineage %q, realm %q, tenant %q",
-				l.t.key, s.Lineage, s.Realm, s.Tenant.Key)
-		}
-	}
-	return l.checkpoint(ctx, s, func(*headV1) {})
-}
-
-// checkpoint writes a snapshot, of s or of the state as recorded, and swaps the
-// head with it, and with the change.
-func (l *Lease) checkpoint(ctx context.Context, replace *state.State, change func(*headV1)) error {
-	l.saving.Lock()
-	defer l.saving.Unlock()
-	if err := l.usable(); err != nil {
-		return err
-	}
-	l.mu.Lock()
-	s, done, manifest := replace, l.tail, l.manifest
-	if s == nil {
-		s = l.s
-	}
-	s = s.Clone()
-	s.Serial = l.s.Serial + 1
-	l.mu.Unlock()
-	meta, err := state.EncodeTenant(s.Tenant)
-	if err != nil {
-		return err
-	}
-	point, manifest, err := l.t.save(ctx, s, manifest)
-	if err != nil {
-		return err
-	}
-	err = l.swapHead(ctx, func(h *headV1) {
-		h.Serial, h.Checkpoint, h.Base, h.Tenant = s.Serial, point, done.next, meta
-		change(h)
-	})
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if replace != nil {
-		l.s = s
-	}
-	l.s.Serial, l.manifest, l.size = s.Serial, manifest, point.Size
-	l.tail.entries -= done.entries
-	l.tail.slots -= done.slots
-	l.tail.bytes -= done.bytes
-	return nil
 }

@@ -75,7 +75,7 @@ func TestAzureFaults(t *testing.T) {
 		err = errors.Join(
 			l.Intend(context.Background(), []state.Intent{intent(1)}),
 			l.Record(context.Background(), []state.Outcome{done(1)}),
-			l.Checkpoint(context.Background(), nil),
+			l.Checkpoint(context.Background()),
 			l.Record(context.Background(), []state.Outcome{done(2)}),
 			l.Release(context.Background()))
 		if err != nil {

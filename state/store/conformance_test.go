@@ -257,7 +257,7 @@ func conformTenant(t *testing.T, s Store) {
 		t.Fatal(err)
 	}
 	record(t, l, 1, 2)
-	if err := l.Checkpoint(t.Context(), nil); err != nil {
+	if err := l.Checkpoint(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	record(t, l, 2, 3)

@@ -18,7 +18,7 @@ func filled(t *testing.T) *mem {
 	s := NewMem().(*mem)
 	l := acquire(t, tenant(t, s, newFakeClock()), "run-1")
 	record(t, l, 1, 3)
-	if err := l.Checkpoint(t.Context(), nil); err != nil {
+	if err := l.Checkpoint(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	record(t, l, 3, 4)
@@ -256,7 +256,7 @@ func TestAReaderBesideAHolder(t *testing.T) {
 		defer close(done)
 		for i := range 300 {
 			if i%50 == 49 {
-				if err := l.Checkpoint(context.Background(), nil); err != nil {
+				if err := l.Checkpoint(context.Background()); err != nil {
 					t.Error(err)
 				}
 			}
@@ -289,12 +289,12 @@ func TestCheckpointReplaces(t *testing.T) {
 	record(t, l, 1, 3)
 	st := l.State()
 	delete(st.Objects, done(1).Address)
-	if err := l.Checkpoint(t.Context(), st); err != nil {
+	if err := l.Replace(t.Context(), st, ""); err != nil {
 		t.Fatal(err)
 	}
 	record(t, l, 5, 6)
 	st.Lineage = "other"
-	if err := l.Checkpoint(t.Context(), st); err == nil {
+	if err := l.Replace(t.Context(), st, ""); err == nil {
 		t.Error("a state of another lineage took the place")
 	}
 	release(t, l)

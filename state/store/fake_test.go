@@ -189,6 +189,17 @@ func (f *faulty) List(ctx context.Context, prefix string) iter.Seq2[Item, error]
 	return f.Store.List(ctx, prefix)
 }
 
+func (f *faulty) Remove(ctx context.Context, key string) error {
+	o, err := f.call("Remove", key)
+	if err != nil {
+		return err
+	}
+	if err := f.Store.Remove(ctx, key); err != nil {
+		return err
+	}
+	return f.answer(o)
+}
+
 func away(o op) error { return fail(o.key, ErrUnavailable, errors.New("connection refused")) }
 func lost(o op) error { return fail(o.key, ErrAmbiguous, errors.New("connection reset")) }
 

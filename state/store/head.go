@@ -18,7 +18,7 @@ type Head struct {
 	Tenant  state.TenantMeta
 	Realm   string
 	Lineage string
-	// Serial is the last checkpoint's; what was done since stands in the journal.
+	// Serial numbers the state that the last run to change it left, from 1, which is empty.
 	Serial uint64
 	// Holder is who holds the tenant, or held it when it died; nil if nobody.
 	Holder *Holder
@@ -42,7 +42,11 @@ type headV1 struct {
 	Nonce      string          `json:"nonce"`
 	Lease      *leaseV1        `json:"lease,omitempty"`
 	Checkpoint checkpointV1    `json:"checkpoint"`
-	Base       uint64          `json:"journal_base"` // first slot that is not in the checkpoint
+	Base       uint64          `json:"journal_base"`          // first slot that is not in the checkpoint
+	End        uint64          `json:"journal_end,omitempty"` // first slot after the last run that ended well
+	Last       *recordV1       `json:"last_run,omitempty"`    // record of the run that left Serial
+	Left       *leaseV1        `json:"left,omitempty"`        // a lease that was taken away, until its run has a record
+	Purged     bool            `json:"purged,omitempty"`      // nothing else of the tenant is left
 	Previous   string          `json:"previous,omitempty"`
 }
 
@@ -86,6 +90,9 @@ func decodeHead(key string, body []byte) (*headV1, error) {
 	h := new(headV1)
 	if err := state.DecodeJSON(raw, 1, h); err != nil {
 		return nil, fmt.Errorf("state object %s: %w", key, err)
+	}
+	if h.Purged && h.Lease == nil && h.Epoch > 0 && h.Base > 0 {
+		return h, nil
 	}
 	if h.Lineage == "" || h.Epoch == 0 || h.Serial == 0 || h.Base == 0 || h.Lease != nil && (h.Lease.TTL <= 0 || h.Lease.Run == "") {
 		return nil, fmt.Errorf("state object %s: %w: a required member is missing", key, state.ErrDamaged)

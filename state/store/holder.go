@@ -20,6 +20,8 @@ type Holder struct {
 	Host string
 	// Operation is the command, such as apply or sync.
 	Operation string
+	// Plan is the digest of the plan that is applied, for the record of the run; empty for none.
+	Plan string
 	// Process is this process, see ThisProcess; the zero value can never be proved
 	// dead.
 	Process Process

@@ -22,6 +22,9 @@ type tail struct {
 	entries int // without seals
 	bytes   int64
 	epoch   uint64 // of the last slot; 0 without slots
+	// ended is the first slot after the last run that ended well; 0 means that nobody asks. dead are the runs after it.
+	ended uint64
+	dead  []deeds
 }
 
 func (a *tail) grow(batch state.Batch, bytes int) {
@@ -100,8 +103,20 @@ func (a *tail) add(t *Tenant, s *state.State, body []byte, last uint64) error {
 			return fmt.Errorf("state object %s: entry %d: %w: %w", t.slotKey(a.next), i, state.ErrDamaged, err)
 		}
 	}
+	if a.ended > 0 && a.next >= a.ended {
+		a.dead = bury(a.dead, batch)
+	}
 	a.grow(batch, len(body))
 	return nil
+}
+
+// bury adds a slot to what the runs did that wrote it.
+func bury(dead []deeds, batch state.Batch) []deeds {
+	if len(dead) == 0 || dead[len(dead)-1].run != batch.Run {
+		dead = append(dead, deeds{run: batch.Run})
+	}
+	dead[len(dead)-1].add(batch.Entries, batch.Slot+1)
+	return dead
 }
 
 func (t *Tenant) openSlot(lineage string, slot uint64, body []byte) (state.Batch, error) {

@@ -17,13 +17,15 @@ import (
 type Lease struct {
 	t      *Tenant
 	holder Holder
-	ttl    time.Duration
-	made   bool
-	epoch  uint64
-	ctx    context.Context   // the caller's: ends with its parent too
-	life   context.Context   // ends with the lease alone, so that an interrupted run is still renewed
-	cancel func(cause error) // both
-	wg     sync.WaitGroup    // heartbeat and fence
+	// started is when the run took the tenant, by its own clock.
+	started time.Time
+	ttl     time.Duration
+	made    bool
+	epoch   uint64
+	ctx     context.Context   // the caller's: ends with its parent too
+	life    context.Context   // ends with the lease alone, so that an interrupted run is still renewed
+	cancel  func(cause error) // both
+	wg      sync.WaitGroup    // heartbeat and fence
 
 	// headLock is held, by a value in it, by whoever swaps the head; it guards the
 	// four below.
@@ -38,6 +40,10 @@ type Lease struct {
 	mu      sync.Mutex    // guards all below
 	renewed moment        // start of the last renewal that succeeded
 	reading               // the state with all that was recorded, and the journal's end
+	deeds   deeds         // what this run did since the last version
+	last    *recordV1     // record of the last version
+	found   []byte        // head that the next version continues; nil if there was none
+	before  *headV1       // head that was found when the tenant was taken; nil if there was none
 	queue   []*queued     // entries not yet in a slot
 	idle    chan struct{} // closed when the writer is done; nil when there is none
 	failed  error         // why the journal takes nothing more
@@ -50,10 +56,11 @@ func heartbeatTime(ttl time.Duration) time.Duration { return ttl * 25 / 120 }
 func fenceTime(ttl time.Duration) time.Duration     { return ttl * 75 / 120 }
 func callTime(ttl time.Duration) time.Duration      { return ttl * 30 / 120 }
 
-func (t *Tenant) newLease(ctx context.Context, holder Holder, o AcquireOptions, r reading, h *headV1, body []byte, v Version, renewed moment) *Lease {
+func (t *Tenant) newLease(ctx context.Context, holder Holder, o AcquireOptions, r reading, h *headV1, body []byte, v Version, renewed moment, before *headV1, found []byte) *Lease {
 	l := &Lease{
-		t: t, holder: holder, ttl: o.TTL, epoch: h.Epoch,
+		t: t, holder: holder, started: h.Lease.Started, ttl: o.TTL, epoch: h.Epoch,
 		headLock: make(chan struct{}, 1), head: h, body: body, version: v, renewed: renewed, reading: r,
+		last: h.Last, found: found, before: before,
 	}
 	life, cancelLife := context.WithCancelCause(context.WithoutCancel(ctx))
 	own, cancelOwn := context.WithCancelCause(ctx)
@@ -202,6 +209,13 @@ func (l *Lease) swapHead(ctx context.Context, change func(*headV1)) error {
 	}
 }
 
+// stored returns the head as this lease last saw it stored.
+func (l *Lease) stored() []byte {
+	l.headLock <- struct{}{}
+	defer func() { <-l.headLock }()
+	return l.body
+}
+
 // ours reports whether the stored head is one that this lease sent without
 // learning that it was kept, and goes on from it if so.
 func (l *Lease) ours(ctx context.Context) bool {
@@ -243,8 +257,8 @@ func (l *Lease) because(err error) error {
 	return err
 }
 
-// Release gives the tenant back, after a checkpoint if the journal has become
-// long, and ends the lease's context. It works on a cancelled ctx, within the
+// Release gives the tenant back and ends the lease's context. If the run changed the state, that is a new version with
+// a record; if the journal has become long, a checkpoint is made. It works on a cancelled ctx, within the
 // time the lease has left; until then an interrupted run goes on being renewed,
 // so every path that took a tenant must come here. It returns an error that wraps ErrLost if the tenant
 // was lost before; then it writes nothing. A second call does nothing.
@@ -252,15 +266,8 @@ func (l *Lease) Release(ctx context.Context) error {
 	if errors.Is(context.Cause(l.life), ErrReleased) {
 		return nil
 	}
-	ctx = context.WithoutCancel(ctx)
 	l.closeJournal()
-	free := func(h *headV1) { h.Lease = nil }
-	var err error
-	if l.due() {
-		err = l.checkpoint(ctx, nil, free)
-	} else {
-		err = l.swapHead(ctx, free)
-	}
+	err := l.conclude(context.WithoutCancel(ctx), nil, "", func(h *headV1) { h.Lease = nil })
 	l.cancel(ErrReleased)
 	l.wg.Wait()
 	return err

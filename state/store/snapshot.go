@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 
@@ -34,23 +35,32 @@ func digest(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// load reads and verifies the checkpoint that a head points to.
-func (t *Tenant) load(ctx context.Context, h *headV1) (*state.State, *manifestV1, error) {
-	key := t.prefix + h.Checkpoint.Manifest
+// manifest reads and verifies the manifest of a checkpoint.
+func (t *Tenant) manifest(ctx context.Context, point checkpointV1) (*manifestV1, error) {
+	key := t.prefix + point.Manifest
 	body, _, err := t.b.store.Get(ctx, key)
 	if err != nil {
-		return nil, nil, missing(err)
+		return nil, missing(err)
 	}
-	if digest(body) != h.Checkpoint.Digest {
-		return nil, nil, fmt.Errorf("state object %s: %w: it is not the one the head names", key, state.ErrDamaged)
+	if digest(body) != point.Digest {
+		return nil, fmt.Errorf("state object %s: %w: it is not the one the head names", key, state.ErrDamaged)
 	}
 	raw, err := unwrap(key, body)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	m, err := decodeManifest(raw)
 	if err != nil {
-		return nil, nil, fmt.Errorf("state object %s: %w", key, err)
+		return nil, fmt.Errorf("state object %s: %w", key, err)
+	}
+	return m, nil
+}
+
+// load reads and verifies the checkpoint that a head points to.
+func (t *Tenant) load(ctx context.Context, h *headV1) (*state.State, *manifestV1, error) {
+	m, err := t.manifest(ctx, h.Checkpoint)
+	if err != nil {
+		return nil, nil, err
 	}
 	parts := make([][]byte, len(m.Parts))
 	for i, p := range m.Parts {
@@ -68,17 +78,23 @@ func (t *Tenant) load(ctx context.Context, h *headV1) (*state.State, *manifestV1
 	}
 	s, err := state.Decode(parts)
 	if err != nil {
-		return nil, nil, fmt.Errorf("state object %s: %w", key, err)
+		return nil, nil, fmt.Errorf("state object %s: %w", t.prefix+h.Checkpoint.Manifest, err)
 	}
-	if s.Lineage != h.Lineage || s.Serial != h.Serial || s.Realm != h.Realm || s.Tenant.Key != t.key {
-		return nil, nil, fmt.Errorf("state object %s: %w: it belongs to another state than the head", key, state.ErrDamaged)
+	if s.Lineage != h.Lineage || s.Serial > h.Serial || s.Realm != h.Realm || s.Tenant.Key != t.key {
+		return nil, nil, fmt.Errorf("state object %s: %w: it belongs to another state than the head", t.prefix+h.Checkpoint.Manifest, state.ErrDamaged)
 	}
 	return s, m, nil
 }
 
+// errMissing says that a part of a snapshot is not there.
+var errMissing = errors.New("a part of the state is missing; restore it from the bucket's versions")
+
 // missing keeps a part that is not there apart from a tenant that is not there.
 func missing(err error) error {
-	return fmt.Errorf("a part of the state cannot be read; restore it from the bucket's versions: %w: %v", state.ErrDamaged, err)
+	if errors.Is(err, ErrAbsent) {
+		return fmt.Errorf("%w: %w: %v", errMissing, state.ErrDamaged, err)
+	}
+	return err
 }
 
 func decodeManifest(raw []byte) (*manifestV1, error) {

@@ -26,6 +26,9 @@ func (t *Tenant) Head(ctx context.Context) (*Head, error) {
 	if err != nil {
 		return nil, err
 	}
+	if h.Purged {
+		return nil, fail(t.headKey(), ErrAbsent, errPurged)
+	}
 	return h.public()
 }
 
@@ -41,12 +44,13 @@ func (t *Tenant) State(ctx context.Context) (*state.State, error) {
 			if err := t.checkHeadless(ctx); err != nil {
 				return nil, err
 			}
-			s := new(state.State)
-			s.Tenant.Key = t.key
-			return s, nil
+			return t.empty(), nil
 		}
 		if err != nil {
 			return nil, err
+		}
+		if h.Purged {
+			return t.empty(), nil
 		}
 		r, err := t.read(ctx, h)
 		if err == nil {
@@ -61,11 +65,18 @@ func (t *Tenant) State(ctx context.Context) (*state.State, error) {
 	}
 }
 
-// reading is a state as read, and where its journal ended.
+func (t *Tenant) empty() *state.State {
+	s := new(state.State)
+	s.Tenant.Key = t.key
+	return s
+}
+
+// reading is a state as read: a checkpoint, and where the journal after it ended.
 type reading struct {
 	s        *state.State
 	manifest *manifestV1
-	size     int64 // bytes of the checkpoint
+	point    checkpointV1
+	base     uint64 // first slot that is not in the checkpoint
 	tail     tail
 }
 
@@ -75,11 +86,12 @@ func (t *Tenant) read(ctx context.Context, h *headV1) (reading, error) {
 	if err != nil {
 		return reading{}, err
 	}
-	end, err := t.replay(ctx, s, tail{next: h.Base}, h.Epoch)
+	s.Serial = h.Serial
+	end, err := t.replay(ctx, s, tail{next: h.Base, ended: h.End}, h.Epoch)
 	if err != nil {
 		return reading{}, err
 	}
-	return reading{s: s, manifest: m, size: h.Checkpoint.Size, tail: end}, nil
+	return reading{s: s, manifest: m, point: h.Checkpoint, base: h.Base, tail: end}, nil
 }
 
 func (t *Tenant) headKey() string { return t.prefix + "head" }
@@ -97,6 +109,9 @@ func (t *Tenant) headBytes(ctx context.Context) (*headV1, Version, []byte, error
 	h, err := decodeHead(t.headKey(), body)
 	if err != nil {
 		return nil, "", nil, err
+	}
+	if h.Purged {
+		return h, v, body, nil
 	}
 	meta, err := state.DecodeTenant(h.Tenant)
 	if err != nil {
@@ -161,3 +176,5 @@ func (t *Tenant) Blobs(ctx context.Context) ([]string, error) {
 	}
 	return names, nil
 }
+
+var errPurged = errors.New("it was purged")

@@ -415,7 +415,7 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	defer cancel(nil)
 	working := lease.State().Clone()
 	defer func() {
-		err = errors.Join(err, w.giveBack(lease, working, done))
+		err = errors.Join(err, giveBack(lease, done))
 	}()
 
 	// Planning reads a copy: apply changes the working state while later objects are still being planned.
@@ -525,18 +525,14 @@ func (w *workspace) introduce(ctx context.Context, lease *store.Lease, working *
 	return working.Apply(state.Entry{Note: &note})
 }
 
-// giveBack checkpoints what changed and releases the lease, on every path out.
-func (w *workspace) giveBack(lease *store.Lease, working *state.State, done *applied) error {
+// giveBack releases the lease, on every path out. What was done stands in the journal already.
+func giveBack(lease *store.Lease, done *applied) error {
+	if done != nil && errors.Is(context.Cause(lease.Context()), store.ErrLost) {
+		return nil // somebody else has the tenant
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	var err error
-	if done != nil && errors.Is(context.Cause(lease.Context()), store.ErrLost) {
-		return nil // somebody else has the tenant; what we did stands in the journal
-	}
-	if done != nil {
-		err = lease.Checkpoint(ctx, working)
-	}
-	return errors.Join(err, lease.Release(ctx))
+	return lease.Release(ctx)
 }
 
 func hostname() string {
