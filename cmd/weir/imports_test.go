@@ -20,6 +20,7 @@ var rules = []struct{ from, deny, reason string }{
 	{"state/...", "config/... planner/... cmd/... providers/essentials/... providers/entra/... providers/exchange/... providers/dns/... providers/sim/...", "what is remembered does not depend on who decides"},
 	{"state", "state/store", "the value knows nothing of where it is kept"},
 	{"state", "gocloud.dev/... github.com/Azure/...", "state imports no cloud driver"},
+	{"state/keys", "state state/store", "keys know neither what they protect nor where it is kept"},
 	{"planner/dirsync", "state/... config/... planner cmd/... providers/essentials/... providers/entra/... providers/exchange/... providers/sim/...", "decisions about accounts are pure and rest on the shared structs alone"},
 	{"planner/...", "cmd/... providers providers/essentials/... providers/entra/... providers/exchange/... providers/dns/... providers/sim/... state/store", "the planner names no vendor: what a vendor knows reaches it as values"},
 	{"planner", "planner/live planner/apply planner/fleet", "reading and doing come after deciding"},
@@ -29,6 +30,11 @@ var rules = []struct{ from, deny, reason string }{
 	{"providers/dns/...", "config/... planner/... state/... cmd/... providers/essentials/... providers/entra/... providers/exchange/... providers/sim/...", "a provider speaks to its vendor and knows nobody who asks"},
 	{"providers/sim/...", "config/... planner/... state/... cmd/... providers providers/resource providers/directory providers/essentials/... providers/entra/... providers/exchange/... providers/dns/... providers/internal/... providers/vendordata", "a simulator that shares the client's code shares its mistakes"},
 	{"cmd/internal/render/...", "cmd/internal/cli providers providers/sim/... state/store", "reports are made of plans and events, not of commands"},
+}
+
+// sole says which package alone may import something.
+var sole = []struct{ deny, only, reason string }{
+	{"gocloud.dev/secrets/... filippo.io/age/... golang.org/x/crypto/scrypt", "state/keys", "one place protects keys"},
 }
 
 // listed is what go list says of one package.
@@ -63,6 +69,17 @@ func TestRulesCatchAPlantedCase(t *testing.T) {
 			}
 		}
 	}
+	for _, r := range sole {
+		for _, deny := range strings.Fields(r.deny) {
+			target := strings.TrimSuffix(deny, "/...")
+			if len(violations(listed{ImportPath: module + "cmd/weir", Imports: []string{target}})) == 0 {
+				t.Errorf("cmd/weir importing %s was not caught", target)
+			}
+			if broken := violations(listed{ImportPath: module + r.only, Imports: []string{target}}); len(broken) > 0 {
+				t.Errorf("%s may import %s: %v", r.only, target, broken)
+			}
+		}
+	}
 	planted := listed{ImportPath: module + "providers/resource", Imports: []string{module + "config"}}
 	if len(violations(planted)) == 0 {
 		t.Error("the vocabulary importing config was not caught")
@@ -88,6 +105,15 @@ func violations(p listed) []string {
 				}
 				if r.from == "state" && deny == "state/store" && local == deny || r.from == "planner" && local == deny {
 					out = append(out, from+" imports "+local+": "+r.reason)
+				}
+			}
+		}
+	}
+	for _, r := range sole {
+		for _, path := range p.Imports {
+			for _, deny := range strings.Fields(r.deny) {
+				if from != r.only && covers(deny, path) {
+					out = append(out, from+" imports "+path+": only "+r.only+" may: "+r.reason)
 				}
 			}
 		}
