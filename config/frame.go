@@ -541,7 +541,7 @@ func (ev *evaluator) stateSettings(st *hcl.Block, s *Settings) {
 	ev.report(diags)
 	s.StateURL = ev.text(content.Attributes["url"])
 	if a := content.Attributes["plaintext"]; a != nil {
-		if v := ev.setting(a, cty.Bool); v.IsKnown() && !v.IsNull() {
+		if v, _ := ev.setting(a, cty.Bool); v.IsKnown() && !v.IsNull() {
 			s.Plaintext = v.True()
 		}
 	}
@@ -550,67 +550,71 @@ func (ev *evaluator) stateSettings(st *hcl.Block, s *Settings) {
 			ev.report(hcl.Diagnostics{duplicate("encryption", content.Blocks[0].DefRange, enc.DefRange)})
 			break
 		}
-		s.Encryption = true
-		inner, diags := enc.Body.Content(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "passphrase"}, {Name: "recipients"}, {Name: "keeper"}}})
-		ev.report(diags)
-		ways := 0
-		if a := inner.Attributes["passphrase"]; a != nil {
-			ways++
-			s.Passphrase = resource.SecretOf(ev.setting(a, resource.SecretType))
-		}
-		if a := inner.Attributes["recipients"]; a != nil {
-			ways++
-			if v := ev.setting(a, cty.List(cty.String)); v.IsWhollyKnown() && !v.IsNull() {
-				for it := v.ElementIterator(); it.Next(); {
-					if _, e := it.Element(); !e.IsNull() {
-						s.Recipients = append(s.Recipients, e.AsString())
-					}
-				}
-			}
-		}
-		if a := inner.Attributes["keeper"]; a != nil {
-			ways++
-			s.KeeperURL = ev.text(a)
-		}
-		if ways != 1 && !diags.HasErrors() {
+		s.Encryption = ev.encryption(enc)
+		if s.Plaintext {
 			ev.report(hcl.Diagnostics{{
 				Severity: hcl.DiagError, Summary: "Invalid encryption",
-				Detail:  `An encryption block has exactly one of passphrase = secret("…"), recipients = ["age1…"] and keeper = "azurekeyvault://…".`,
-				Subject: enc.DefRange.Ptr(),
+				Detail:  "plaintext = true says that state is not encrypted, and the encryption block says how it is. Take one of them out.",
+				Subject: content.Attributes["plaintext"].Expr.Range().Ptr(), Context: st.DefRange.Ptr(),
 			}})
 		}
 	}
 }
 
-// setting evaluates one argument of the weir block; null after an error.
-func (ev *evaluator) setting(a *hcl.Attribute, ty cty.Type) cty.Value {
+// Settings evaluates the weir block alone, with what is known of the variables. It is what a saved plan is opened with:
+// the plan carries variables, but not before it is open.
+func (g *Graph) Settings(in Inputs) (Settings, hcl.Diagnostics) {
+	ev := newFrameEval(g, in, false).ev
+	ev.report(ev.chooseInputs())
+	s := ev.settings()
+	return s, ev.diags
+}
+
+// setting evaluates one argument of the weir block. After an error, which is reported, it is null and ok is false.
+func (ev *evaluator) setting(a *hcl.Attribute, ty cty.Type) (v cty.Value, ok bool) {
+	before := len(ev.diags)
 	res := ev.eval(ev.frame.root, a.Expr, &extra{provider: true})
 	if res.failed {
-		return cty.NullVal(ty)
+		for _, d := range ev.diags[before:] {
+			needsVariable(d, a)
+		}
+		return cty.NullVal(ty), false
 	}
 	v, marks := res.val.UnmarkDeep()
 	v, err := convertTo(v, ty)
 	_, ephemeral := marks[EphemeralMark]
+	reference := ty == resource.SecretType || ty == cty.List(resource.SecretType)
 	switch {
-	case err != nil && ty == resource.SecretType:
+	case err != nil && reference:
 		err = fmt.Errorf(`a secret is never written in a file: it takes a reference, such as secret("env://NAME")`)
-	case err == nil && ephemeral && ty != resource.SecretType:
+	case err == nil && ephemeral && !reference:
 		err = fmt.Errorf("a secret cannot stand here")
 	case err == nil && !v.IsWhollyKnown() && !ev.validate:
 		err = fmt.Errorf("the value must be known before anything is read, but depends on %s", ev.why(&res))
 	}
 	if err != nil {
 		ev.report(hcl.Diagnostics{invalid(a.Name, err, a.Expr, nil)})
-		return cty.NullVal(ty)
+		return cty.NullVal(ty), false
 	}
-	return v
+	return v, true
+}
+
+// needsVariable says of a variable without a value that a setting needs it, and how to do without it.
+func needsVariable(d *hcl.Diagnostic, a *hcl.Attribute) {
+	name, ok := d.Extra.(noValue)
+	if !ok {
+		return
+	}
+	d.Detail = fmt.Sprintf("%q of the weir block uses var.%s, which has no value here. A saved plan carries variables, but an encrypted one can be opened only with the weir block. "+
+		"Give it with WEIR_VAR_%s or in a file weir.weirvars.hcl, or write the argument without variables, such as secret(\"env://NAME\").", a.Name, name, name)
+	d.Subject = a.Expr.Range().Ptr()
 }
 
 func (ev *evaluator) text(a *hcl.Attribute) string {
 	if a == nil {
 		return ""
 	}
-	v := ev.setting(a, cty.String)
+	v, _ := ev.setting(a, cty.String)
 	if !v.IsKnown() || v.IsNull() {
 		return ""
 	}

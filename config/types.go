@@ -69,13 +69,10 @@ type Settings struct {
 	VendorData string
 	// StateURL is "" for .weir/ beside the files.
 	StateURL string
-	// Plaintext allows a bucket without encryption; Encryption says that an encryption block stands there.
-	Plaintext, Encryption bool
-	// Passphrase, Recipients (age) and KeeperURL (a gocloud.dev/secrets URL) are the ways of encrypting state that the
-	// encryption block names.
-	Passphrase *resource.SecretRef
-	Recipients []string
-	KeeperURL  string
+	// Plaintext allows a bucket without encryption.
+	Plaintext bool
+	// Encryption is the encryption block; nil without one.
+	Encryption *Encryption
 	// Adopt is "allow" (default) or "refuse".
 	Adopt string
 	// Range is the weir block's header.

@@ -26,6 +26,9 @@ type variable struct {
 	rng         hcl.Range
 }
 
+// noValue marks the diagnostic about a required variable of that name to which nobody gave a value.
+type noValue string
+
 func (v *variable) required() bool { return v.fallback == cty.NilVal }
 
 // isTenant reports whether the variable holds one tenant.
@@ -163,7 +166,7 @@ func (v *variable) rootValue(given *VarInput) (cty.Value, hcl.Diagnostics) {
 				detail += " It is: " + v.description
 			}
 			return cty.UnknownVal(v.ty.WithoutOptionalAttributesDeep()), hcl.Diagnostics{{
-				Severity: hcl.DiagError, Summary: "No value for required variable", Detail: detail, Subject: v.rng.Ptr(),
+				Severity: hcl.DiagError, Summary: "No value for required variable", Detail: detail, Subject: v.rng.Ptr(), Extra: noValue(v.name),
 			}}
 		}
 		return v.marked(v.fallback), nil

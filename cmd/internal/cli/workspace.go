@@ -266,7 +266,7 @@ func (w *workspace) openState(ctx context.Context) error {
 		w.stateURL = "file://" + filepath.ToSlash(filepath.Join(w.app.dir(), ".weir", "state"))
 	}
 	w.local = strings.HasPrefix(w.stateURL, "file://")
-	if settings.Encryption {
+	if settings.Encryption != nil {
 		return w.refuse(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Encryption is not available yet", Subject: &settings.Range,
 			Detail: "This version of Weir cannot encrypt state. Remove the encryption block and write plaintext = true, in a bucket that only you can read; state holds no secret values."}})
 	}
