@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -23,8 +24,13 @@ import (
 const (
 	fileMagic    = "weir-plan\n"
 	planFormatV1 = 1
-	// maxPlanSize bounds what decoding may allocate.
-	maxPlanSize = 512 << 20
+
+	// Limits of what is decoded, whoever wrote it.
+	maxPlanSize   = 512 << 20 // bytes, packed or not
+	maxPlanRatio  = 200       // unpacked to packed …
+	freePlanSize  = 16 << 20  // … of more than this
+	maxPlanWindow = 32 << 20  // what the decoder sets aside at the word of a header; our encoder asks for 8 MiB at most
+	maxPlanDepth  = 512       // nesting of the JSON: values may nest 100 deep, and a type takes two levels for one of its value
 )
 
 // ErrNotPlan says that a file is no plan file at all.
@@ -114,8 +120,8 @@ type outputV1 struct {
 	Sensitive bool     `json:"sensitive,omitempty"`
 }
 
-// valueV1 is a value with its type. Members that are unknown are null in Value and named in Unknown; "" means the
-// whole value is. Capsules are in their stored form: predicates as text, secrets as null.
+// valueV1 is a value with its type. Members that are unknown are null in Value and named in Unknown by dotted path, dots
+// and backslashes of a name behind a backslash; "" means the whole value is. Capsules are in their stored form: predicates as text, secrets as null.
 type valueV1 struct {
 	Type    json.RawMessage `json:"type"`
 	Value   json.RawMessage `json:"value"`
@@ -164,24 +170,28 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 	if _, err := io.ReadFull(r, magic); err != nil || !bytes.Equal(magic, []byte(fileMagic)) {
 		return nil, ErrNotPlan
 	}
-	z, err := zstd.NewReader(r, zstd.WithDecoderMaxMemory(maxPlanSize))
+	packed, err := io.ReadAll(io.LimitReader(r, maxPlanSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("plan file: %w", err)
 	}
-	defer z.Close()
-	data, err := io.ReadAll(io.LimitReader(z, maxPlanSize+1))
+	data, err := unpackPlan(packed)
 	if err != nil {
+		return nil, err
+	}
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
 		return nil, fmt.Errorf("plan file is damaged: %w", err)
 	}
-	if len(data) > maxPlanSize {
-		return nil, fmt.Errorf("plan file is larger than %d MiB when unpacked", maxPlanSize>>20)
+	if head.Format != planFormatV1 {
+		return nil, fmt.Errorf("plan file has format %d; this version of Weir reads %d. Plan again", head.Format, planFormatV1)
 	}
 	var f planV1
-	if err := json.Unmarshal(data, &f); err != nil {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields() // what this build does not know might be what was approved
+	if err := d.Decode(&f); err != nil {
 		return nil, fmt.Errorf("plan file is damaged: %w", err)
-	}
-	if f.Format != planFormatV1 {
-		return nil, fmt.Errorf("plan file has format %d; this version of Weir reads %d. Plan again", f.Format, planFormatV1)
 	}
 	p := &Plan{
 		ID: f.ID, Created: f.Created, Version: f.Version, Realm: f.Realm, Lineage: f.Lineage, Digest: f.Digest, Destroy: f.Destroy,
@@ -203,6 +213,44 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 		p.Parts = append(p.Parts, part)
 	}
 	return p, nil
+}
+
+// unpackPlan decompresses a plan within the limits.
+func unpackPlan(packed []byte) ([]byte, error) {
+	limit := min(maxPlanSize, max(freePlanSize, maxPlanRatio*len(packed)))
+	if len(packed) > maxPlanSize {
+		return nil, fmt.Errorf("plan file is larger than %d MiB", maxPlanSize>>20)
+	}
+	z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderMaxMemory(maxPlanSize),
+		zstd.WithDecoderMaxWindow(maxPlanWindow), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, fmt.Errorf("plan file: %w", err)
+	}
+	defer z.Close()
+	data, err := io.ReadAll(io.LimitReader(z, int64(limit)+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("plan file is damaged: %w", err)
+	case len(data) > limit:
+		return nil, fmt.Errorf("plan file is damaged: %d KiB unpack to more than %d MiB", len(packed)>>10, limit>>20)
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxPlanDepth {
+				return nil, fmt.Errorf("plan file is damaged: it is nested deeper than %d", maxPlanDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return data, nil
 }
 
 func encodePart(p *Part) (partV1, error) {
@@ -344,9 +392,9 @@ func withoutUnknowns(path string, v cty.Value, unknown *[]string) cty.Value {
 	if t.IsObjectType() && v.IsKnown() && !v.IsNull() {
 		members := map[string]cty.Value{}
 		for name := range t.AttributeTypes() {
-			child := name
+			child := unknownName.Replace(name)
 			if path != "" {
-				child = path + "." + name
+				child = path + "." + child
 			}
 			members[name] = withoutUnknowns(child, v.GetAttr(name), unknown)
 		}
@@ -371,14 +419,38 @@ func decodeValue(f *valueV1) (cty.Value, error) {
 		return cty.NilVal, err
 	}
 	for _, path := range f.Unknown {
-		if path == "" {
-			return cty.UnknownVal(typ), nil
+		if v, err = withUnknown(v, path); err != nil {
+			return cty.NilVal, err
 		}
-		old := resource.Get(v, path)
-		if old == cty.NilVal || !v.Type().IsObjectType() {
-			return cty.NilVal, fmt.Errorf("no attribute %q", path)
-		}
-		v = resource.With(v, path, cty.UnknownVal(old.Type()))
 	}
 	return v, nil
+}
+
+// unknownName makes a name part of a path of valueV1.Unknown.
+var unknownName = strings.NewReplacer(`\`, `\\`, `.`, `\.`)
+
+// withUnknown makes the member of v at a path of valueV1.Unknown unknown.
+func withUnknown(v cty.Value, path string) (cty.Value, error) {
+	if path == "" {
+		return cty.UnknownVal(v.Type()), nil
+	}
+	var name strings.Builder
+	i := 0
+	for ; i < len(path) && path[i] != '.'; i++ {
+		if path[i] == '\\' && i+1 < len(path) {
+			i++
+		}
+		name.WriteByte(path[i])
+	}
+	rest := strings.TrimPrefix(path[i:], ".")
+	if !v.IsKnown() || v.IsNull() || !v.Type().IsObjectType() || !v.Type().HasAttribute(name.String()) {
+		return v, fmt.Errorf("no attribute %q", path)
+	}
+	members := v.AsValueMap()
+	inner, err := withUnknown(members[name.String()], rest)
+	if err != nil {
+		return v, err
+	}
+	members[name.String()] = inner
+	return cty.ObjectVal(members), nil
 }

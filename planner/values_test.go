@@ -3,9 +3,13 @@ package planner
 import (
 	"bytes"
 	"errors"
+	"os"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/weir-project/weir/providers/directory"
@@ -143,16 +147,147 @@ func TestPlanFileRoundTrip(t *testing.T) {
 	}
 }
 
+// TestPlanFileOfUnknownMembers: a name that an output gives to a member may hold anything.
+func TestPlanFileOfUnknownMembers(t *testing.T) {
+	unknown, known := cty.UnknownVal(cty.String), cty.StringVal("x")
+	for _, v := range []cty.Value{
+		unknown,
+		cty.ObjectVal(map[string]cty.Value{"contoso.example": unknown, "contoso": known}),
+		cty.ObjectVal(map[string]cty.Value{"contoso.example": known, "contoso": cty.ObjectVal(map[string]cty.Value{"example": unknown})}),
+		cty.ObjectVal(map[string]cty.Value{`a\`: cty.ObjectVal(map[string]cty.Value{`.b\.c`: unknown}), `a\.`: known}),
+		cty.ListVal([]cty.Value{known, unknown}),
+	} {
+		stored, err := encodeValue(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := decodeValue(stored)
+		if v.Type().IsListType() {
+			v = cty.UnknownVal(v.Type()) // an unknown in a collection makes it unknown
+		}
+		if err != nil || !back.RawEquals(v) {
+			t.Errorf("%#v\ncame back as %#v, %v", v, back, err)
+		}
+	}
+	for _, path := range []string{"nope", "a.nope", "a.b.c", "l.0"} {
+		stored, err := encodeValue(cty.ObjectVal(map[string]cty.Value{
+			"a": cty.ObjectVal(map[string]cty.Value{"b": known}), "n": cty.NullVal(cty.EmptyObject), "l": cty.ListVal([]cty.Value{known}),
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored.Unknown = []string{path}
+		if v, err := decodeValue(stored); err == nil {
+			t.Errorf("%s, which is not there, was made unknown: %#v", path, v)
+		}
+	}
+}
+
+func TestPlanFileLimits(t *testing.T) {
+	file := func(document string) []byte {
+		z, err := zstd.NewWriter(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = z.Close() }()
+		return z.EncodeAll([]byte(document), []byte(fileMagic))
+	}
+	nested := func(n int) string {
+		return `{"format": 1, "parts": null, "targets": ` + strings.Repeat("[", n) + strings.Repeat("]", n) + "}"
+	}
+	for _, row := range []struct {
+		name string
+		file []byte
+		want string // "" for none
+	}{
+		{"as it should be", file(`{"format": 1, "parts": null}`), ""},
+		{"wide", file(`{"format": 1, "parts": null, "id": "` + strings.Repeat("a", freePlanSize/2) + `"}`), ""},
+		{"too wide", file(`{"format": 1, "parts": null, "id": "` + strings.Repeat("a", freePlanSize) + `"}`), "unpack to more than"},
+		{"deep", file(nested(maxPlanDepth - 1)), "damaged: json"},
+		{"too deep", file(nested(maxPlanDepth)), "nested deeper"},
+		{"brackets in a text", file(`{"format": 1, "parts": null, "id": "\\\"` + strings.Repeat("[", maxPlanDepth) + `"}`), ""},
+		{"newer", file(`{"format": 2}`), "has format 2"},
+		{"a member of a newer version", file(`{"format": 1, "parts": null, "surprise": 1}`), "unknown field"},
+		{"more behind it", append(file(`{"format": 1, "parts": null}`), "more"...), "damaged"},
+		{"no compression", []byte(fileMagic + `{"format": 1}`), "damaged"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := ReadPlan(bytes.NewReader(row.file))
+			if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
+				t.Errorf("error %v, want %q", err, row.want)
+			}
+		})
+	}
+}
+
+// TestPlanFileV1: a plan file of the first version stays readable.
+func TestPlanFileV1(t *testing.T) {
+	data, err := os.ReadFile("testdata/v1.plan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := ReadPlan(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Parts) != 2 || len(p.Parts[0].Review().Items) == 0 || p.Sources["main.weir.hcl"] == nil {
+		t.Errorf("it has %d parts and %d sources", len(p.Parts), len(p.Sources))
+	}
+}
+
 func FuzzReadPlan(f *testing.F) {
 	var b bytes.Buffer
-	if err := (&Plan{ID: "p", Parts: []*Part{{Changes: []*Change{{Address: "a.b", Before: cty.True, After: cty.NilVal}}}}}).Write(&b); err != nil {
+	unknown := cty.ObjectVal(map[string]cty.Value{"a.b": cty.UnknownVal(cty.String), "c": cty.ListVal([]cty.Value{cty.True})})
+	part := &Part{Changes: []*Change{{Address: "a.b", Before: cty.True, After: unknown}}, Outputs: []OutputChange{{Name: "o", Before: cty.NilVal, After: unknown}}}
+	if err := (&Plan{ID: "p", Parts: []*Part{part}, Variables: map[string]cty.Value{"v": unknown.GetAttr("c")}}).Write(&b); err != nil {
 		f.Fatal(err)
 	}
-	f.Add(b.Bytes())
-	f.Add([]byte(fileMagic))
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		_, _ = ReadPlan(bytes.NewReader(data)) // must not panic
+	real, err := os.ReadFile("testdata/v1.plan")
+	if err != nil {
+		f.Fatal(err)
+	}
+	// The document is mutated unpacked too: changes of packed bytes seldom get past the decompression.
+	packer, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range [][]byte{b.Bytes(), real, []byte(fileMagic)} {
+		f.Add(file, false)
+		if document, err := unpackPlan(file[len(fileMagic):]); err == nil {
+			f.Add(document, true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, pack bool) {
+		if pack {
+			data = packer.EncodeAll(data, []byte(fileMagic))
+		}
+		p, err := ReadPlan(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		var again bytes.Buffer
+		if err := p.Write(&again); err != nil {
+			t.Fatalf("what was read cannot be written: %v", err)
+		}
+		back, err := ReadPlan(&again)
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v", err)
+		}
+		for i, part := range p.Parts {
+			if !reflect.DeepEqual(digests(part), digests(back.Parts[i])) {
+				t.Fatalf("the review of part %d changed on the way", i)
+			}
+		}
 	})
+}
+
+// digests are what a review of the part approves.
+func digests(p *Part) map[string]string {
+	out := map[string]string{}
+	for address, item := range p.Review().Items {
+		out[address] = item.Digest
+	}
+	return out
 }
 
 func TestMatches(t *testing.T) {
