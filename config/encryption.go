@@ -22,14 +22,16 @@ type Encryption struct {
 	Previous []KeySettings
 }
 
-// KeySettings is one way of protecting keys: exactly one of Passphrase, Recipients and Keeper is set.
+// KeySettings is one way of protecting keys: exactly one of Passphrase, Recipients and a keeper is set; what was used
+// before may also be Identities alone.
 type KeySettings struct {
 	Passphrase *resource.SecretRef
 	// Recipients are age public keys; Identities refer to secret keys that belong to them.
 	Recipients []string
 	Identities []*resource.SecretRef
-	// Keeper is a gocloud.dev/secrets URL.
-	Keeper string
+	// Keeper is a gocloud.dev/secrets URL, or KeeperSecret refers to one: base64key:// has the key itself in it.
+	Keeper       string
+	KeeperSecret *resource.SecretRef
 	// Range is the block's header; Ranges are the values of the arguments that are written, by name.
 	Range  hcl.Range
 	Ranges map[string]hcl.Range
@@ -104,17 +106,27 @@ func (ev *evaluator) keySettings(what string, header hcl.Range, attrs hcl.Attrib
 			k.Identities = append(k.Identities, ref)
 		}
 	}
-	if v := value("keeper", cty.String); v.IsKnown() && !v.IsNull() {
-		k.Keeper = v.AsString()
-		if k.Keeper == "" {
-			fail(k.At("keeper"), `keeper is empty; write the address of a key, such as "azurekeyvault://VAULT.vault.azure.net/keys/weir".`)
+	keeper := value("keeper", cty.DynamicPseudoType)
+	k.KeeperSecret = resource.SecretOf(keeper)
+	if keeper.IsKnown() && !keeper.IsNull() && k.KeeperSecret == nil {
+		switch text, err := convertTo(keeper, cty.String); {
+		case err != nil:
+			fail(k.At("keeper"), "keeper: "+err.Error()+".")
+		case text.AsString() == "":
+			fail(k.At("keeper"), `keeper is empty; write the address of a key, such as "azurekeyvault://VAULT.vault.azure.net/keys/KEY/VERSION".`)
+		default:
+			k.Keeper = text.AsString()
 		}
+	}
+	if key, local := strings.CutPrefix(k.Keeper, "base64key://"); local && key != "" {
+		// At the header, since the line itself would show the key.
+		fail(k.At(""), `A base64key:// address is the key itself, which is never written in a file. Keep it elsewhere and write keeper = secret("env://NAME").`)
 	}
 	if broken {
 		return k
 	}
 
-	escrow := what == "An escrow"
+	escrow, previous := what == "An escrow", what == "A previous"
 	var ways []string
 	for _, name := range []string{"passphrase", "recipients", "keeper"} {
 		if _, ok := k.Ranges[name]; ok {
@@ -125,16 +137,18 @@ func (ev *evaluator) keySettings(what string, header hcl.Range, attrs hcl.Attrib
 	_, one := k.Ranges["identity"]
 	_, several := k.Ranges["identities"]
 	switch {
+	case one && several:
+		fail(k.At("identities"), "identity stands here too; write all of them in identities.")
 	case len(ways) > 1:
 		fail(k.At(ways[1]), fmt.Sprintf("%s block has exactly one kind of key, and here are %s. Keep one; a second one kept offline goes into an escrow block, one that was used before into a previous block.", what, strings.Join(ways, " and ")))
 	case escrow && len(ways) == 1 && ways[0] == "passphrase":
 		fail(k.At("passphrase"), `An escrow block has recipients = ["age1…"] or keeper = "azurekeyvault://…": nothing that could be read with it should be on this machine.`)
 	case len(ways) == 0 && escrow:
 		fail(k.At(""), `An escrow block needs recipients = ["age1…"] or keeper = "azurekeyvault://…".`)
+	case len(ways) == 0 && previous && (one || several):
+		// Enough to read with.
 	case len(ways) == 0:
 		fail(k.At(""), what+` block needs one of passphrase = secret("env://…"), recipients = ["age1…"] with identity = secret("env://…"), and keeper = "azurekeyvault://…".`)
-	case one && several:
-		fail(k.At("identities"), "identity stands here too; write all of them in identities.")
 	case (one || several) && ways[0] != "recipients":
 		name := "identity"
 		if several {

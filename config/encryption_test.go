@@ -26,6 +26,9 @@ func TestEncryption(t *testing.T) {
 		{"recipients", "recipients = [\"age1a\", local.b]\nidentity = secret(\"env://I\")", Encryption{Current: KeySettings{Recipients: []string{"age1a", "age1b"}, Identities: []*resource.SecretRef{ref("I")}}}},
 		{"identities", "recipients = [\"age1a\"]\nidentities = [secret(\"env://I\"), secret(\"env://J\")]", Encryption{Current: KeySettings{Recipients: []string{"age1a"}, Identities: []*resource.SecretRef{ref("I"), ref("J")}}}},
 		{"keeper", `keeper = "azurekeyvault://${env("VAULT")}/keys/weir"`, Encryption{Current: KeySettings{Keeper: "azurekeyvault://msp/keys/weir"}}},
+		{"secret keeper", `keeper = secret("env://K")`, Encryption{Current: KeySettings{KeeperSecret: ref("K")}}},
+		{"missing key", `keeper = "base64key://"`, Encryption{Current: KeySettings{Keeper: "base64key://"}}},
+		{"read with an identity", "passphrase = secret(\"env://P\")\nprevious {\n  identity = secret(\"env://I\")\n}", Encryption{Current: KeySettings{Passphrase: ref("P")}, Previous: []KeySettings{{Identities: []*resource.SecretRef{ref("I")}}}}},
 		{"null is left out", "passphrase = secret(\"env://P\")\nkeeper = null", Encryption{Current: KeySettings{Passphrase: ref("P")}}},
 		{
 			"all", "passphrase = secret(\"env://P\")\nescrow { recipients = [\"age1a\"] }\nescrow {\n  keeper = \"awskms://k\"\n}\nescrow {\n  recipients = [\"age1b\"]\n  identity = secret(\"env://I\")\n}\n" +
@@ -80,7 +83,8 @@ func TestEncryptionRefused(t *testing.T) {
 		{"nearest block", encrypted("passphrase = secret(\"env://P\")\nescro {\n}"), "5,1-6", []string{"Unsupported block type", `Did you mean "escrow"?`}},
 		{"written secret", encrypted(`passphrase = "correct horse battery staple"`), "4,14-44", []string{"never written in a file", `secret("env://NAME")`}},
 		{"written identity", encrypted("recipients = [\"age1a\"]\nidentities = [\"AGE-SECRET-KEY-1\"]"), "5,14-34", []string{"never written in a file"}},
-		{"secret as keeper", encrypted(`keeper = secret("env://K")`), "4,10-27", []string{"Invalid value"}},
+		{"written key", encrypted(`keeper = "base64key://c2VjcmV0"`), "3,5-15", []string{"never written in a file", `keeper = secret("env://NAME")`}},
+		{"keeper no text", encrypted(`keeper = ["awskms://k"]`), "4,10-24", []string{"expected text"}},
 		{"recipients alone", encrypted(`recipients = ["age1a"]`), "4,14-23", []string{"could not be read again", "identity = secret("}},
 		{"no recipient", encrypted("recipients = []\nidentity = secret(\"env://I\")"), "4,14-16", []string{"recipients is empty"}},
 		{"empty recipient", encrypted("recipients = [\"age1a\", \"\"]\nidentity = secret(\"env://I\")"), "4,14-27", []string{"A recipient is empty"}},

@@ -571,6 +571,7 @@ func (g *Graph) Settings(in Inputs) (Settings, hcl.Diagnostics) {
 }
 
 // setting evaluates one argument of the weir block. After an error, which is reported, it is null and ok is false.
+// Secret references may stand where a type asks for them, or for anything.
 func (ev *evaluator) setting(a *hcl.Attribute, ty cty.Type) (v cty.Value, ok bool) {
 	before := len(ev.diags)
 	res := ev.eval(ev.frame.root, a.Expr, &extra{provider: true})
@@ -583,7 +584,7 @@ func (ev *evaluator) setting(a *hcl.Attribute, ty cty.Type) (v cty.Value, ok boo
 	v, marks := res.val.UnmarkDeep()
 	v, err := convertTo(v, ty)
 	_, ephemeral := marks[EphemeralMark]
-	reference := ty == resource.SecretType || ty == cty.List(resource.SecretType)
+	reference := ty == resource.SecretType || ty == cty.List(resource.SecretType) || ty == cty.DynamicPseudoType
 	switch {
 	case err != nil && reference:
 		err = fmt.Errorf(`a secret is never written in a file: it takes a reference, such as secret("env://NAME")`)
