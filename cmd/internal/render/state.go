@@ -20,14 +20,7 @@ import (
 // values are not shown.
 func State(w io.Writer, s *state.State, o Options) error {
 	p := newPrinter(w, o)
-	title := s.Tenant.Key
-	var detail []string
-	if s.Tenant.Key == state.RootKey || s.Tenant.Key == "" {
-		title = "Root module"
-	} else if s.Tenant.PrimaryDomain != "" {
-		detail = append(detail, s.Tenant.PrimaryDomain)
-	}
-	p.heading(title, detail)
+	p.heading(stateTitle(s.Tenant))
 	if !s.Stored() {
 		p.line("  Nothing was applied yet.")
 		p.blank()
@@ -117,15 +110,7 @@ func StateJSON(w io.Writer, s *state.State) error {
 	}
 	accounts := []map[string]any{}
 	for a := range s.Accounts.All() {
-		accounts = append(accounts, map[string]any{
-			"address": planner.AccountAddress(a.Policy, a.Address), "mail": a.Address, "uid": a.UID, "object_id": a.ObjectID, "policy": a.Policy,
-			"ownership": a.Ownership, "type": a.Type, "active": a.Active, "aliases": orEmptyList(a.Aliases), "kind": a.Kind,
-			"gone_since": stamp(a.GoneSince),
-		})
-	}
-	doubts := []map[string]any{}
-	for _, d := range s.Doubts() {
-		doubts = append(doubts, map[string]any{"op": d.Op, "address": d.Address, "mail": d.Mail, "action": d.Action, "time": stamp(d.Time)})
+		accounts = append(accounts, jsonRemembered(a))
 	}
 	values := map[string]any{"root_module": modules(resources)}
 	if len(s.Outputs) > 0 {
@@ -135,9 +120,31 @@ func StateJSON(w io.Writer, s *state.State) error {
 		"format_version": "1.0", "terraform_version": terraformVersion, "values": values,
 		"weir": map[string]any{
 			"tenant":  map[string]any{"key": s.Tenant.Key, "address": s.Tenant.Address, "primary_domain": s.Tenant.PrimaryDomain},
-			"lineage": s.Lineage, "serial": s.Serial, "realm": s.Realm, "accounts": accounts, "in_doubt": doubts,
+			"lineage": s.Lineage, "serial": s.Serial, "realm": s.Realm, "accounts": accounts, "in_doubt": jsonDoubts(s.Doubts()),
 		},
 	})
+}
+
+func jsonRemembered(a *state.Account) map[string]any {
+	return map[string]any{
+		"address": planner.AccountAddress(a.Policy, a.Address), "mail": a.Address, "uid": a.UID, "object_id": a.ObjectID, "policy": a.Policy,
+		"ownership": a.Ownership, "type": a.Type, "active": a.Active, "aliases": orEmptyList(a.Aliases), "kind": a.Kind,
+		"gone_since": stamp(a.GoneSince),
+	}
+}
+
+func jsonDoubts(intents []state.Intent) []map[string]any {
+	doubts := []map[string]any{}
+	for _, d := range intents {
+		doubts = append(doubts, map[string]any{"op": d.Op, "address": d.Address, "mail": d.Mail, "action": d.Action, "time": stamp(d.Time)})
+	}
+	return doubts
+}
+
+// Document writes a JSON document as it is, but for what a terminal would obey, which comes out escaped.
+func Document(w io.Writer, document []byte) error {
+	_, err := w.Write(safeJSON(document))
+	return err
 }
 
 func orObject(v any) any {
