@@ -67,7 +67,19 @@ func sample() *State {
 	return s
 }
 
+// sampleBatch has every kind of entry with every member.
 func sampleBatch() Batch {
+	b := firstBatch()
+	b.Entries = append(b.Entries, movedEntry())
+	return b
+}
+
+func movedEntry() Entry {
+	return Entry{Note: &Note{Text: "moved", Moved: []Rename{{From: "domain.mail", To: "module.mail.domain.this"}}, Time: noon}}
+}
+
+// firstBatch is what the first build could say; its fixture stays as it is.
+func firstBatch() Batch {
 	s := sample()
 	skips := s.Skips
 	return Batch{Tenant: "contoso", Lineage: s.Lineage, Epoch: 2, Slot: 17, Run: "run-1", Nonce: "n", Entries: []Entry{
@@ -107,6 +119,32 @@ func TestEveryMemberIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	equalStates(t, back, s)
+
+	var seen Note
+	for _, e := range sampleBatch().Entries {
+		if e.Note != nil {
+			from, to := reflect.ValueOf(*e.Note), reflect.ValueOf(&seen).Elem()
+			for i := range from.NumField() {
+				if !from.Field(i).IsZero() {
+					to.Field(i).Set(from.Field(i))
+				}
+			}
+		}
+	}
+	for i, v := 0, reflect.ValueOf(seen); i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("no sample entry has Note.%s, so no test covers it", v.Type().Field(i).Name)
+		}
+	}
+	batch, err := EncodeBatch(sampleBatch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := DecodeBatch(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equalBatches(t, b, sampleBatch())
 }
 
 // equalStates compares stored forms: equal numbers may differ in memory.
@@ -143,16 +181,23 @@ func equalJSON(t *testing.T, got, want any) {
 func TestFormat1(t *testing.T) {
 	dir := filepath.Join("testdata", "v1")
 	stateFile, batchFile := filepath.Join(dir, "state.zst"), filepath.Join(dir, "batch.zst")
+	movedFile := filepath.Join(dir, "moved.zst")
+	moved := firstBatch()
+	moved.Entries = []Entry{movedEntry()}
 	if *update {
 		parts, err := Encode(sample())
 		if err != nil {
 			t.Fatal(err)
 		}
-		batch, err := EncodeBatch(sampleBatch())
+		batch, err := EncodeBatch(firstBatch())
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, body := range map[string][]byte{stateFile: parts[0], batchFile: batch} {
+		more, err := EncodeBatch(moved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, body := range map[string][]byte{stateFile: parts[0], batchFile: batch, movedFile: more} {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -171,15 +216,17 @@ func TestFormat1(t *testing.T) {
 	}
 	equalStates(t, s, sample())
 
-	body, err = os.ReadFile(batchFile)
-	if err != nil {
-		t.Fatal(err)
+	for file, want := range map[string]Batch{batchFile: firstBatch(), movedFile: moved} {
+		body, err = os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := DecodeBatch(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equalBatches(t, b, want)
 	}
-	b, err := DecodeBatch(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	equalBatches(t, b, sampleBatch())
 }
 
 func equalBatches(t *testing.T, got, want Batch) {

@@ -78,11 +78,14 @@ type Outcome struct {
 	Time time.Time
 }
 
-// Note records what is neither begun nor done at a vendor: values of outputs, the
-// tenant's identity, a person's skips. Fields left nil change nothing.
+// Note records what is neither begun nor done at a vendor: new addresses, values of
+// outputs, the tenant's identity, a person's skips. Fields left nil change nothing.
 type Note struct {
 	// Text is for people.
 	Text string
+	// Moved gives what is remembered under an address a new one, see Rename. It
+	// comes before everything else in the note.
+	Moved []Rename
 	// Outputs are merged by name; one whose Value is cty.NilVal is removed.
 	Outputs map[string]Output
 	// Tenant replaces the tenant's identity.
@@ -93,6 +96,14 @@ type Note struct {
 	Allowance string
 	// Time is when, UTC.
 	Time time.Time
+}
+
+// Rename is one address that became another: of an object, and with it whatever
+// names the address, such as dependencies, the policy of accounts, skips, and what
+// is in doubt. One rename carries all accounts of a policy.
+type Rename struct {
+	From string
+	To   string
 }
 
 // Seal closes the journal to every holder before the one with this epoch.
@@ -115,6 +126,9 @@ func (s *State) Apply(e Entry) error {
 	case e.Outcome != nil:
 		return s.record(e.Outcome)
 	case e.Note != nil:
+		if err := checkRenames(e.Note.Moved); err != nil {
+			return err
+		}
 		s.note(e.Note)
 		return nil
 	case e.Seal != nil:
@@ -209,6 +223,7 @@ next:
 }
 
 func (s *State) note(n *Note) {
+	s.rename(n.Moved)
 	for name, v := range n.Outputs {
 		if !v.present() {
 			delete(s.Outputs, name)

@@ -171,11 +171,17 @@ type outcomeV1 struct {
 
 type noteV1 struct {
 	Text      string              `json:"text,omitempty"`
+	Moved     []renameV1          `json:"moved,omitempty"`
 	Outputs   map[string]outputV1 `json:"outputs,omitempty"`
 	Tenant    *tenantV1           `json:"tenant,omitempty"`
 	Skips     *[]skipV1           `json:"skips,omitempty"`
 	Allowance string              `json:"allowance,omitempty"`
 	Time      time.Time           `json:"time,omitzero"`
+}
+
+type renameV1 struct {
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 type sealV1 struct {
@@ -346,7 +352,10 @@ func storeNote(n *Note) (*noteV1, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &noteV1{Text: n.Text, Outputs: outputs, Allowance: n.Allowance, Time: n.Time}
+	v := &noteV1{
+		Text: n.Text, Outputs: outputs, Allowance: n.Allowance, Time: n.Time,
+		Moved: convert(n.Moved, func(r Rename) renameV1 { return renameV1(r) }),
+	}
 	if n.Tenant != nil {
 		tenant := storeTenant(*n.Tenant)
 		v.Tenant = &tenant
@@ -512,7 +521,10 @@ func (v *noteV1) load() (*Note, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Note{Text: v.Text, Outputs: outputs, Allowance: v.Allowance, Time: v.Time}
+	n := &Note{
+		Text: v.Text, Outputs: outputs, Allowance: v.Allowance, Time: v.Time,
+		Moved: convert(v.Moved, func(r renameV1) Rename { return Rename(r) }),
+	}
 	if v.Tenant != nil {
 		tenant := v.Tenant.load()
 		n.Tenant = &tenant
