@@ -110,7 +110,7 @@ func (g *Graph) Frame(in Inputs) (*Frame, hcl.Diagnostics) {
 			f.Sensitive[name] = true
 		}
 	}
-	f.Secrets = ev.secrets.refs()
+	f.Secrets, f.Moved = ev.secrets.refs(), fe.moved
 	f.Files = maps.Clone(ev.files)
 	diags = append(diags, ev.diags...)
 	ev.diags = nil

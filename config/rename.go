@@ -145,6 +145,7 @@ func (f *frameEval) readRenames() {
 		}
 		f.removed = append(f.removed, r)
 	}
+	var moved []Moved
 	for _, bl := range g.root.moved {
 		content, diags := bl.Body.Content(&hcl.BodySchema{
 			Attributes: []hcl.AttributeSchema{{Name: "from", Required: true}, {Name: "to", Required: true}},
@@ -168,12 +169,13 @@ func (f *frameEval) readRenames() {
 		if m.From.Type != m.To.Type {
 			ev.report(hcl.Diagnostics{{
 				Severity: hcl.DiagError, Summary: "Invalid move",
-				Detail: fmt.Sprintf("%s and %s are of different kinds; only the name and the place of an object can change.", m.From, m.To), Subject: bl.DefRange.Ptr(),
+				Detail: fmt.Sprintf("%s and %s are of different kinds; only the name and the place of an object can change.", addressText(m.From), addressText(m.To)), Subject: bl.DefRange.Ptr(),
 			}})
 			continue
 		}
-		f.moved = append(f.moved, m)
+		moved = append(moved, m)
 	}
+	f.moved = f.checkMoves(moved)
 }
 
 // readImports evaluates the import blocks. In validation only what is written out is checked.

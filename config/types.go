@@ -56,6 +56,9 @@ type Frame struct {
 	Secrets []*resource.SecretRef
 	// Files are the contents read through functions while the frame was evaluated, by path relative to the root.
 	Files map[string][]byte
+	// Moved are the moved blocks, in source order. Each address is moved by at most one of them at a time, no two have
+	// one destination, and no chain of them comes back to where it began.
+	Moved []Moved
 
 	graph  *Graph
 	inputs Inputs
@@ -150,8 +153,8 @@ func (r Removed) Names(a resource.Address) bool {
 	return from.Key == a.Key || r.Whole && !from.Key.IsSet()
 }
 
-// Moved is one moved block: what state holds under From is From renamed To. A block without instance keys stands for all
-// its instances; an address whose Type is empty names a module call.
+// Moved is one moved block: what state holds under From is renamed To. An address whose Type is empty names a module
+// call; see Rename for what keys mean.
 type Moved struct {
 	From, To resource.Address
 	Range    hcl.Range
