@@ -123,7 +123,7 @@ func (f *frameEval) checkMoves(all []Moved) []Moved {
 		good = append(good, m)
 	}
 	for _, m := range good {
-		if _, ends := follow(good, m.To); !ends {
+		if _, _, steps := Follow(good, m.To); steps > len(good) {
 			bad(m, "Moves in a circle", fmt.Sprintf("The moved blocks lead from %s back to it. Take out those that are done.", addressText(m.To)))
 			return nil
 		}
@@ -131,25 +131,22 @@ func (f *frameEval) checkMoves(all []Moved) []Moved {
 	return good
 }
 
-// follow gives an address the name that all moves together give it; ends is false if they go on for ever.
-func follow(moves []Moved, a resource.Address) (_ resource.Address, ends bool) {
-	for range len(moves) + 1 {
-		next, moved := step(moves, a)
-		if !moved {
-			return a, true
+// Follow gives an address the name that the moves give it one after the other. last is the move that gave the final
+// name; steps is how many it took, 0 when none is about the address. It gives up after one step more than there are
+// moves, which only moves in a circle need.
+func Follow(moves []Moved, a resource.Address) (to resource.Address, last Moved, steps int) {
+next:
+	for steps <= len(moves) {
+		for _, m := range moves {
+			if renamed, ok := m.Rename(a); ok {
+				a, last = renamed, m
+				steps++
+				continue next
+			}
 		}
-		a = next
+		break
 	}
-	return a, false
-}
-
-func step(moves []Moved, a resource.Address) (resource.Address, bool) {
-	for _, m := range moves {
-		if to, ok := m.Rename(a); ok {
-			return to, true
-		}
-	}
-	return a, false
+	return a, last, steps
 }
 
 // declaredStill reports whether what a block moves away is certainly still declared.

@@ -51,6 +51,8 @@ type Request struct {
 
 	drifted []*Change
 	waits   []Wait
+	// moved gives, by new address, the one under which state has the object.
+	moved map[string]string
 }
 
 // Build plans one tenant. Diagnostics with errors come with a part of status Errored. The part is deterministic: equal
@@ -62,6 +64,11 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 	}
 	part.Proofs = proofs(req.Observed)
 	part.Problems = problems(req.Observed)
+	if d := identityChanged(&req); d != nil {
+		part.Status, part.Errors = Errored, []string{d.Summary + ": " + d.Detail}
+		return part, hcl.Diagnostics{d}
+	}
+	moves := part.move(&req)
 
 	objects, evaluation, visited, diags := part.evaluate(ctx, &req, nil)
 	if demanded := slices.Sorted(maps.Keys(objects.demanded)); len(demanded) > 0 {
@@ -78,7 +85,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 			part.Problems = append(part.Problems, fmt.Sprintf("the instances of %s are unknown: %s", block, why))
 		}
 		part.Files = evaluation.Files
-		part.refuseMoves(&req, evaluation.Moved)
+		diags = append(diags, moves.check(&req, visited)...)
 		if req.Tenant.Key == "" && !diags.HasErrors() {
 			part.Outputs = outputs(req.Prior, evaluation.Outputs)
 		}
@@ -89,7 +96,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 	sort.Strings(part.Problems)
 	part.Drifted, part.Waits = req.drifted, req.waits
 
-	part.orphans(&req, objects, evaluation, visited)
+	part.orphans(&req, objects, evaluation, visited, moves)
 	part.accounts(&req, objects)
 	part.guard(&req)
 	if req.Destroy {
@@ -142,26 +149,9 @@ func (p *Part) evaluate(ctx context.Context, req *Request, reissue []string) (*O
 	return objects, evaluation, visited, diags
 }
 
-// refuseMoves refuses to plan a tenant whose objects a moved block renames: this version cannot rename what state
-// remembers, and to ignore the block would delete the object and make another.
-func (p *Part) refuseMoves(req *Request, moved []config.Moved) {
-	if req.Prior == nil {
-		return
-	}
-	for _, m := range moved {
-		for _, address := range req.Prior.Addresses() {
-			parsed, err := resource.ParseAddress(address)
-			if err != nil || address != m.From.String() && (m.From.Key.IsSet() || parsed.Block() != m.From.Block()) {
-				continue
-			}
-			p.Errors = append(p.Errors, fmt.Sprintf("%s is to be moved to %s (%s), and this version of Weir cannot rename what it remembers. Nothing is planned for this tenant; give the block its old name back", address, m.To, m.Range))
-		}
-	}
-}
-
 // orphans plans what becomes of objects in state that no block claims: created ones are deleted, adopted ones
 // released, unless a removed block says otherwise. Where evaluation could not tell, nothing happens.
-func (p *Part) orphans(req *Request, objects *Objects, evaluation *config.Evaluation, visited map[string]*Change) {
+func (p *Part) orphans(req *Request, objects *Objects, evaluation *config.Evaluation, visited map[string]*Change, moves *moves) {
 	if req.Prior == nil {
 		return
 	}
@@ -183,6 +173,10 @@ func (p *Part) orphans(req *Request, objects *Objects, evaluation *config.Evalua
 				continue
 			}
 		}
+		if to := moves.stuck[address]; to != "" && !removed(evaluation, parsed) {
+			p.guardMove(address, to)
+			continue
+		}
 		gone = append(gone, p.orphan(req, objects, req.Prior.Objects[address], parsed, evaluation))
 	}
 	p.Changes = append(p.Changes, reverseOrder(req.Registry, gone)...)
@@ -192,7 +186,10 @@ func (p *Part) orphan(req *Request, objects *Objects, obj *state.Object, address
 	c := &Change{
 		Address: obj.Address, Type: obj.Type, ID: resource.ObjectID(obj.ID), Created: obj.Ownership == state.Created,
 		Before: obj.Values, After: cty.NilVal, Cause: Configuration, Dependencies: obj.Dependencies,
-		PreventDestroy: obj.PreventDestroy, Sensitive: obj.Sensitive,
+		PreventDestroy: obj.PreventDestroy, Sensitive: obj.Sensitive, From: req.moved[obj.Address],
+	}
+	if c.From != "" {
+		c.Reasons = append(c.Reasons, "a moved block gives it an address that the configuration does not declare")
 	}
 	t := req.Registry.Type(obj.Type)
 	destroy, told := c.Created, false

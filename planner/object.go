@@ -68,6 +68,9 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 	c.PreventDestroy = o.protected(inst, prior)
 
 	reading := o.req.Observed.Objects[inst.Type.Name]
+	if prior != nil {
+		c.From = o.req.moved[address]
+	}
 	if reading.Err != nil {
 		c.Action = Unknown
 		c.Wanted = want
@@ -91,6 +94,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 		o.req.waits = append(o.req.waits, Wait{Address: address, Text: fmt.Sprintf("%s was made and is not visible yet; the vendor has until %s to show it", address, prior.SettleUntil.Format(time.RFC3339))})
 		c.Action, c.ID, c.Wanted = NoOp, resource.ObjectID(prior.ID), want
 		c.After = o.remembered(inst.Type, prior, want)
+		c.renamed()
 		o.issued(c, inst, prior)
 		o.planned[address] = c
 		return c, diags
@@ -182,6 +186,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 		c.Reasons = append(c.Reasons, "replacement was asked for")
 		c.After = overlay(table, want, cty.NilVal, remembered)
 	}
+	c.renamed()
 	if found {
 		o.claimed[c.Type+"\x00"+string(c.ID)] = address
 	}

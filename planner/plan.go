@@ -8,6 +8,7 @@ import (
 	"github.com/weir-project/weir/planner/dirsync"
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/state"
 )
 
 // Action is what happens to an object. Its value is the symbol that is shown.
@@ -138,6 +139,9 @@ type Part struct {
 	// Values are the planned values of all objects, unchanged ones included, by address: what root outputs refer to.
 	// They do not travel in a plan file.
 	Values map[string]cty.Value
+	// Moved are the new addresses of what state remembers: first in the journal when the part is applied. It is found
+	// anew under the lease, so it does not travel in a plan file; the changes there say From.
+	Moved []state.Rename
 	// Files are the files that functions read while the part was evaluated, by path. They travel among the plan's sources.
 	Files map[string][]byte
 }
@@ -198,7 +202,8 @@ type Change struct {
 	PreventDestroy bool
 	// Versions are the planned versions of write-only attributes, where known.
 	Versions map[string]string
-	// From is the previous address of a move.
+	// From is the address under which state has the object so far, when a move changes it; "" when nothing does. A Move
+	// has it, and so has any other action on an object that moves.
 	From string
 	// Source is where the block stands ("main.weir.hcl:14"); "" when it is gone.
 	Source string
@@ -247,7 +252,7 @@ func (p *Part) Readable() bool { return len(p.Problems) == 0 }
 
 // Summary counts what a part would do.
 type Summary struct {
-	Add, Change, Destroy, Adopt, Release, Held, Unknown int
+	Add, Change, Destroy, Adopt, Release, Move, Held, Unknown int
 	// Accounts counts account decisions by action; AccountsHeld those that limits hold.
 	Accounts     map[dirsync.Action]int
 	AccountsHeld int
@@ -265,8 +270,10 @@ func (p *Part) Summary() Summary {
 		switch c.Action {
 		case Create:
 			s.Add++
-		case Update, Move:
+		case Update:
 			s.Change++
+		case Move:
+			s.Move++
 		case Delete:
 			s.Destroy++
 		case DeleteCreate, CreateDelete:

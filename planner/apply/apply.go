@@ -203,6 +203,9 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 		return r.report, nil
 	}
 
+	if err := r.rename(ctx); err != nil {
+		return r.finish(), err
+	}
 	if req.Plan.Frame != nil && !req.Plan.Destroy {
 		if err := r.walk(ctx); err != nil {
 			return r.finish(), err

@@ -46,6 +46,11 @@ func (r *run) object(ctx context.Context, inst *config.Instance) (cty.Value, err
 		}
 		return now.After, nil
 	}
+	if planned.Action == planner.Move && now.Action == planner.NoOp {
+		// The journal has its new address already, and there is nothing else to do.
+		r.applied(now.Address, planned.Action.Word(), r.Now())
+		return now.After, r.settle(ctx, now.Address)
+	}
 	if now.Action == planner.NoOp && !planned.Destructive() && now.Before != cty.NilVal {
 		// What the plan could not know turned out as the object has it already.
 		r.mu.Lock()
