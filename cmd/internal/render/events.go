@@ -48,6 +48,10 @@ func Events(w io.Writer, p *planner.Plan) error {
 			if c.From != "" {
 				extra["previous_resource"] = eventResource(c.From)
 			}
+			if c.Action == planner.Move {
+				s.changed("planned_change", c.Address, eventAction(c), c.From+" has moved to "+c.Address, extra, jsonOurs(part, c))
+				continue
+			}
 			s.change("planned_change", c.Address, eventAction(c), "Plan to "+c.Action.Word(), extra, jsonOurs(part, c))
 		}
 		if part.Accounts != nil {
@@ -111,8 +115,13 @@ func eventAction(c *planner.Change) string {
 }
 
 func (s *stream) change(kind, address, action, word string, extra map[string]any, ours any) {
+	s.changed(kind, address, action, address+": "+word, extra, ours)
+}
+
+// changed is change with the whole message.
+func (s *stream) changed(kind, address, action, message string, extra map[string]any, ours any) {
 	extra["resource"], extra["action"] = eventResource(address), action
-	s.write("info", address+": "+word, kind, map[string]any{"change": extra, "weir": ours})
+	s.write("info", message, kind, map[string]any{"change": extra, "weir": ours})
 }
 
 func (s *stream) diagnostics(part *planner.Part) {

@@ -389,7 +389,7 @@ func jsonSummary(s planner.Summary) map[string]any {
 		accounts[string(a)] = n
 	}
 	return map[string]any{
-		"add": s.Add, "change": s.Change, "destroy": s.Destroy, "adopt": s.Adopt, "release": s.Release, "held": s.Held, "unknown": s.Unknown,
+		"add": s.Add, "change": s.Change, "destroy": s.Destroy, "adopt": s.Adopt, "move": s.Move, "release": s.Release, "held": s.Held, "unknown": s.Unknown,
 		"accounts": accounts, "accounts_held": s.AccountsHeld, "recognised": s.Linked,
 	}
 }

@@ -116,7 +116,7 @@ func TestEventsAreTerraforms(t *testing.T) {
 			t.Fatal(err)
 		}
 		types[l.Type]++
-		if l.Type == "change_summary" && (l.Changes.Add != 28 || l.Changes.Change != 14 || l.Changes.Remove != 1 || l.Changes.Import != 41 || l.Changes.Operation != "plan") {
+		if l.Type == "change_summary" && (l.Changes.Add != 28 || l.Changes.Change != 13 || l.Changes.Remove != 1 || l.Changes.Import != 41 || l.Changes.Operation != "plan") {
 			t.Errorf("summary %+v", l.Changes)
 		}
 	}

@@ -387,7 +387,7 @@ func (m *markdown) items(list []item, old, now string) {
 			why = append([]string{"not applied, waits for " + it.Skipped}, why...)
 		}
 		if it.From != "" {
-			why = append(why, "was "+it.From)
+			why = append(why, "moved from "+it.From)
 		}
 		reason := m.text(strings.Join(why, "; "))
 		m.itemRows("`"+it.Symbol+"`", object, it.Rows, reason, it.Word)

@@ -258,7 +258,7 @@ func OutcomesJSON(w io.Writer, outcomes []Outcome) error {
 				remove += n
 			case "import":
 				adopted += n
-			case "update", "move":
+			case "update":
 				if action == "replace" {
 					add += n
 					remove += n

@@ -194,7 +194,7 @@ func (p *printer) item(it *item) {
 	p.line(line)
 	p.rows("        ", it.Rows)
 	if it.From != "" {
-		p.prose("", "        ", "was "+it.From)
+		p.prose("", "        ", "moved from "+it.From)
 	}
 	p.reasons("        ", it.Because)
 	if it.Held != "" {

@@ -219,6 +219,7 @@ func (v *view) add(s planner.Summary) {
 	t.Destroy += s.Destroy
 	t.Adopt += s.Adopt
 	t.Release += s.Release
+	t.Move += s.Move
 	t.Held += s.Held
 	t.Unknown += s.Unknown
 	t.AccountsHeld += s.AccountsHeld
@@ -466,6 +467,9 @@ func counts(s planner.Summary, outputs int) string {
 	parts := []string{fmt.Sprintf("%d to add, %d to change, %d to destroy", s.Add, s.Change, s.Destroy)}
 	if s.Adopt > 0 {
 		parts[0] += fmt.Sprintf(", %d to adopt", s.Adopt)
+	}
+	if s.Move > 0 {
+		parts[0] += fmt.Sprintf(", %d to move", s.Move)
 	}
 	if s.Release > 0 {
 		parts[0] += fmt.Sprintf(", %d to release", s.Release)
