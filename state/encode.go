@@ -191,23 +191,35 @@ func Unpack(packed []byte, format int, v any) error {
 	return err
 }
 
+// Unpacked returns the JSON in what Pack returned, not looked into. Errors wrap
+// ErrDamaged.
+func Unpacked(packed []byte) ([]byte, error) { return inflate(packed, maxDecoded) }
+
 // unpack decodes one packed JSON value of at most limit bytes and returns how
 // many there were.
 func unpack(packed []byte, limit, format int, v any) (int, error) {
+	raw, err := inflate(packed, limit)
+	if err != nil {
+		return 0, err
+	}
+	return len(raw), DecodeJSON(raw, format, v)
+}
+
+func inflate(packed []byte, limit int) ([]byte, error) {
 	limit = min(limit, max(freeRatio, maxRatio*len(packed)))
 	r, err := zstd.NewReader(bytes.NewReader(packed), unpackLimit, zstd.WithDecoderConcurrency(1))
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	defer r.Close()
 	raw, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if len(raw) > limit {
-		return 0, fmt.Errorf("%w: it unpacks to more than %d bytes", ErrDamaged, limit)
+		return nil, fmt.Errorf("%w: it unpacks to more than %d bytes", ErrDamaged, limit)
 	}
-	return len(raw), DecodeJSON(raw, format, v)
+	return raw, nil
 }
 
 // DecodeJSON decodes one JSON object that has a member "format", into a type

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weir-project/weir/state"
+	"github.com/weir-project/weir/state/keys"
 )
 
 // maxTTL bounds what a head may ask others to wait for.
@@ -100,7 +101,7 @@ func (t *Tenant) take(ctx context.Context, holder Holder, o AcquireOptions) (*Le
 			}
 			return l, err
 		}
-		pub, err := h.public()
+		pub, err := h.public(t.b.keys)
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +160,7 @@ func (t *Tenant) swapIn(ctx context.Context, h *headV1, v Version, old []byte, h
 		next.Left = h.Lease
 	}
 	next.Lease = t.lease(holder, o)
-	body, err := next.encode(t.headKey())
+	body, err := next.encode(t.headKey(), t.seal.Load())
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +191,10 @@ func (t *Tenant) make(ctx context.Context, holder Holder, o AcquireOptions) (*Le
 func (t *Tenant) begin(ctx context.Context, old *headV1, v Version, holder Holder, o AcquireOptions) (*Lease, error) {
 	s := state.New(t.b.nonce(), o.Realm, o.Tenant, t.b.bytes(state.VersionKeySize))
 	s.Serial = 1
+	named, err := t.firstKey(ctx, s.Lineage)
+	if err != nil {
+		return nil, err
+	}
 	checkpoint, manifest, err := t.save(ctx, s, nil)
 	if err != nil {
 		return nil, err
@@ -200,9 +205,9 @@ func (t *Tenant) begin(ctx context.Context, old *headV1, v Version, holder Holde
 	}
 	h := &headV1{
 		Format: 1, Tenant: meta, Realm: o.Realm, Lineage: s.Lineage, Serial: 1, Epoch: old.Epoch + 1, Nonce: t.b.nonce(),
-		Lease: t.lease(holder, o), Checkpoint: checkpoint, Base: old.Base, End: old.Base,
+		Lease: t.lease(holder, o), Checkpoint: checkpoint, Base: old.Base, End: old.Base, Keys: named,
 	}
-	body, err := h.encode(t.headKey())
+	body, err := h.encode(t.headKey(), t.seal.Load())
 	if err != nil {
 		return nil, err
 	}
@@ -226,6 +231,20 @@ func (t *Tenant) begin(ctx context.Context, old *headV1, v Version, holder Holde
 	l := t.newLease(ctx, holder, o, r, h, body, v, renewed, nil, nil)
 	l.made = true
 	return l, nil
+}
+
+// firstKey makes the data key of a tenant that begins, if there is encryption.
+func (t *Tenant) firstKey(ctx context.Context, lineage string) ([]keyV1, error) {
+	t.seal.Store(nil)
+	if t.b.keys == nil {
+		return nil, nil
+	}
+	k, wraps, err := t.b.keys.Make(ctx, t.subject(lineage))
+	if err != nil {
+		return nil, keyError(t.key, err)
+	}
+	t.seal.Store(&sealer{key: k, all: map[string]*keys.DataKey{k.ID(): k}})
+	return []keyV1{{ID: k.ID(), Wraps: wraps}}, nil
 }
 
 func (t *Tenant) lease(holder Holder, o AcquireOptions) *leaseV1 {

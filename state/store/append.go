@@ -179,7 +179,7 @@ func (l *Lease) writeSlot(ctx context.Context, entries []state.Entry) error {
 		return err
 	}
 	key := l.t.slotKey(slot)
-	body := wrap(key, payload)
+	body := l.t.wrap(key, payload)
 	if err := l.usable(); err != nil {
 		return err
 	}

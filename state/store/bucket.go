@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/weir-project/weir/state"
+	"github.com/weir-project/weir/state/keys"
 )
 
 // Bucket is one store with the states of many tenants. It is safe for
@@ -22,6 +23,11 @@ type Bucket struct {
 	store  Store // verified
 	clock  Clock
 	random io.Reader
+	keys   *keys.Ring // nil: nothing is encrypted
+
+	fromPlaintext bool
+	keysMu        sync.Mutex
+	opened        map[string]*keys.DataKey // data keys opened before
 
 	probing sync.Mutex
 	probed  bool // the store can do what is needed, or did already
@@ -32,6 +38,11 @@ type Bucket struct {
 type Options struct {
 	Clock  Clock
 	Random io.Reader // must never fail and be safe for concurrent use
+	// Keys protect the states; nil means that they are not encrypted.
+	Keys *keys.Ring
+	// FromPlaintext lets states be read, with Keys, that are not encrypted yet; Lease.Rekey
+	// encrypts them. Otherwise they are refused.
+	FromPlaintext bool
 }
 
 // NewBucket returns the bucket kept in s.
@@ -42,7 +53,7 @@ func NewBucket(s Store, o Options) *Bucket {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
-	return &Bucket{store: verified{s}, clock: o.Clock, random: o.Random}
+	return &Bucket{store: verified{s}, clock: o.Clock, random: o.Random, keys: o.Keys, fromPlaintext: o.FromPlaintext, opened: make(map[string]*keys.DataKey)}
 }
 
 // OpenBucket opens the store at a URL, see Open, and returns the bucket in it.

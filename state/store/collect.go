@@ -143,7 +143,7 @@ func (l *Lease) Purge(ctx context.Context, force bool) (Collected, error) {
 		return Collected{}, err
 	}
 	err = l.swapHead(ctx, func(h *headV1) {
-		*h = headV1{Format: 1, Tenant: meta, Epoch: h.Epoch, Base: l.tail.next, Purged: true}
+		*h = headV1{Format: 1, Tenant: meta, Lineage: h.Lineage, Epoch: h.Epoch, Base: l.tail.next, Keys: h.Keys, Purged: true}
 	})
 	if err != nil {
 		return Collected{}, err

@@ -381,7 +381,7 @@ func FuzzHead(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, payload []byte) {
 		if h, err := decodeHead("t/contoso/head", wrap("t/contoso/head", payload)); err == nil {
-			_, _ = h.public()
+			_, _ = h.public(nil)
 		}
 		_, _ = decodeManifest(payload)
 		_, _ = unwrap("t/contoso/head", payload)

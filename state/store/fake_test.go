@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weir-project/weir/state"
+	"github.com/weir-project/weir/state/keys"
 )
 
 // fakeClock is a clock that moves only when told to, or when all who sleep on it
@@ -209,9 +210,12 @@ func options() AcquireOptions {
 	return AcquireOptions{TTL: 120 * time.Second, Realm: state.Live, Tenant: meta}
 }
 
+// testKeys, if set, encrypt what tenant makes.
+var testKeys *keys.Ring
+
 func tenant(t *testing.T, s Store, c Clock) *Tenant {
 	t.Helper()
-	tn, err := NewBucket(s, Options{Clock: c}).Tenant("contoso")
+	tn, err := NewBucket(s, Options{Clock: c, Keys: testKeys}).Tenant("contoso")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-project/weir/state"
+	"github.com/weir-project/weir/state/keys"
 )
 
 // maxHead is the largest head, in bytes. It is the only object ever swapped, and
@@ -18,6 +19,8 @@ type Head struct {
 	Tenant  state.TenantMeta
 	Realm   string
 	Lineage string
+	// Protection says how the state is encrypted.
+	Protection KeyStatus
 	// Serial numbers the state that the last run to change it left, from 1, which is empty.
 	Serial uint64
 	// Holder is who holds the tenant, or held it when it died; nil if nobody.
@@ -47,7 +50,12 @@ type headV1 struct {
 	Last       *recordV1       `json:"last_run,omitempty"`    // record of the run that left Serial
 	Left       *leaseV1        `json:"left,omitempty"`        // a lease that was taken away, until its run has a record
 	Purged     bool            `json:"purged,omitempty"`      // nothing else of the tenant is left
-	Previous   string          `json:"previous,omitempty"`
+	// Keys are the data keys of an encrypted tenant, the newest last; slots before PlainBefore are older than the first.
+	Keys        []keyV1 `json:"keys,omitempty"`
+	PlainBefore uint64  `json:"plain_before,omitempty"`
+
+	line     line   // as stored
+	Previous string `json:"previous,omitempty"`
 }
 
 type leaseV1 struct {
@@ -66,12 +74,17 @@ type checkpointV1 struct {
 	Size     int64  `json:"size"`     // bytes of all its parts
 }
 
-func (h *headV1) encode(key string) ([]byte, error) {
+func (h *headV1) encode(key string, s *sealer) ([]byte, error) {
 	raw, err := json.Marshal(h)
 	if err != nil {
 		return nil, err
 	}
 	body := wrap(key, raw)
+	if n := len(h.Keys); n > 0 {
+		if body, err = s.sign(key, raw, h.Keys[n-1].ID); err != nil {
+			return nil, err
+		}
+	}
 	if len(body) > maxHead {
 		return nil, fmt.Errorf("the head of this tenant's state would be %d bytes, and %d is the limit; "+
 			"its provider blocks are too long", len(body), maxHead)
@@ -83,13 +96,22 @@ func decodeHead(key string, body []byte) (*headV1, error) {
 	if len(body) > maxHead {
 		return nil, fmt.Errorf("state object %s: %w: it is longer than %d bytes", key, state.ErrDamaged, maxHead)
 	}
-	raw, err := unwrap(key, body)
+	l, raw, err := cut(key, body)
 	if err != nil {
 		return nil, err
 	}
-	h := new(headV1)
+	if l.method == methodSealed {
+		return nil, fmt.Errorf("state object %s: %w: no head is like that", key, state.ErrDamaged)
+	}
+	if err := l.verify(key, raw); err != nil {
+		return nil, err
+	}
+	h := &headV1{line: l}
 	if err := state.DecodeJSON(raw, 1, h); err != nil {
 		return nil, fmt.Errorf("state object %s: %w", key, err)
+	}
+	if len(h.Keys) > maxKeys {
+		return nil, fmt.Errorf("state object %s: %w: it names %d keys", key, state.ErrDamaged, len(h.Keys))
 	}
 	if h.Purged && h.Lease == nil && h.Epoch > 0 && h.Base > 0 {
 		return h, nil
@@ -112,12 +134,12 @@ func (l *leaseV1) held(tenant string, now time.Time) *HeldError {
 	}
 }
 
-func (h *headV1) public() (*Head, error) {
+func (h *headV1) public(ring *keys.Ring) (*Head, error) {
 	tenant, err := state.DecodeTenant(h.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	out := &Head{Tenant: tenant, Realm: h.Realm, Lineage: h.Lineage, Serial: h.Serial}
+	out := &Head{Tenant: tenant, Realm: h.Realm, Lineage: h.Lineage, Serial: h.Serial, Protection: h.protection(ring)}
 	if l := h.Lease; l != nil {
 		out.Holder = &Holder{Run: l.Run, Who: l.Who, Host: l.Host, Operation: l.Operation, Process: l.Process}
 		out.Since = l.Started

@@ -121,7 +121,7 @@ func bury(dead []deeds, batch state.Batch) []deeds {
 
 func (t *Tenant) openSlot(lineage string, slot uint64, body []byte) (state.Batch, error) {
 	key := t.slotKey(slot)
-	payload, err := unwrap(key, body)
+	payload, err := t.seal.Load().unwrapSlot(key, body, slot)
 	if err != nil {
 		return state.Batch{}, err
 	}

@@ -178,7 +178,7 @@ func (l *Lease) swapHead(ctx context.Context, change func(*headV1)) error {
 		change(&next)
 		next.Nonce = l.t.b.nonce()
 		next.Previous = digest(l.body)
-		body, err := next.encode(l.t.headKey())
+		body, err := next.encode(l.t.headKey(), l.t.seal.Load())
 		if err != nil {
 			return err
 		}
@@ -282,7 +282,7 @@ func (l *Lease) abandon(ctx context.Context) {
 	next.Lease = nil
 	next.Nonce = l.t.b.nonce()
 	next.Previous = digest(l.body)
-	if body, err := next.encode(l.t.headKey()); err == nil {
+	if body, err := next.encode(l.t.headKey(), l.t.seal.Load()); err == nil {
 		_, _ = l.t.b.store.Put(context.WithoutCancel(ctx), l.t.headKey(), body, l.version)
 	}
 }

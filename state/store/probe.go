@@ -128,13 +128,26 @@ func (b *Bucket) probeOnce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if strings.HasSuffix(item.Key, "/head") {
-			b.probed = true
-			return nil
+		if key, ok := strings.CutSuffix(strings.TrimPrefix(item.Key, "t/"), "/head"); ok {
+			return b.passed(ctx, key)
 		}
 	}
 	if err := b.Probe(ctx); err != nil {
 		return err
+	}
+	b.probed = true
+	return nil
+}
+
+// passed looks at a tenant that is there already before another is made beside it: what does not open the one must not
+// encrypt the other.
+func (b *Bucket) passed(ctx context.Context, key string) error {
+	t, err := b.Tenant(key)
+	if err == nil {
+		_, _, err = t.head(ctx)
+	}
+	if err != nil && !errors.Is(err, ErrAbsent) {
+		return fmt.Errorf("a new tenant cannot be kept beside this one: %w", err)
 	}
 	b.probed = true
 	return nil

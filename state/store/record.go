@@ -164,7 +164,7 @@ func (t *Tenant) putRecord(ctx context.Context, r *runV1, more func() error) (*r
 	}
 	// The nonce keeps two tries of one run apart, of which the first may have been kept.
 	name := fmt.Sprintf("%s%010d-%s", recordFolder, r.Serial, t.b.nonce())
-	body := wrap(t.prefix+name, raw)
+	body := t.wrap(t.prefix+name, raw)
 	err = t.b.retry(ctx, more, func() error {
 		_, err := t.b.store.Put(ctx, t.prefix+name, body, "")
 		return err
@@ -192,7 +192,7 @@ func (t *Tenant) record(ctx context.Context, lineage string, at *recordV1) (*run
 }
 
 func (t *Tenant) openRecord(key, lineage string, body []byte) (*runV1, error) {
-	raw, err := unwrap(key, body)
+	raw, err := t.seal.Load().unwrap(key, body, true)
 	if err != nil {
 		return nil, err
 	}
@@ -377,6 +377,9 @@ func (t *Tenant) continues(r *runV1) []string {
 		return nil
 	}
 	found, err := decodeHead(t.headKey(), r.Found)
+	if err == nil && found.line.method == methodSigned {
+		err = t.seal.Load().signed(t.headKey(), found.line)
+	}
 	if err != nil {
 		return []string{fmt.Sprintf("the head that version %d found: %v", r.Serial, err)}
 	}

@@ -45,7 +45,7 @@ func (t *Tenant) manifest(ctx context.Context, point checkpointV1) (*manifestV1,
 	if digest(body) != point.Digest {
 		return nil, fmt.Errorf("state object %s: %w: it is not the one the head names", key, state.ErrDamaged)
 	}
-	raw, err := unwrap(key, body)
+	raw, err := t.seal.Load().unwrap(key, body, true)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (t *Tenant) load(ctx context.Context, h *headV1) (*state.State, *manifestV1
 		if err != nil {
 			return nil, nil, missing(err)
 		}
-		if parts[i], err = unwrap(key, body); err != nil {
+		if parts[i], err = t.seal.Load().unwrap(key, body, true); err != nil {
 			return nil, nil, err
 		}
 		if digest(parts[i]) != p.Digest {
@@ -130,7 +130,7 @@ func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1) (c
 		p, ok := known[digest(part)]
 		if !ok {
 			p = partV1{Key: path.Join(folder, fmt.Sprintf("part-%04d", i)), Size: int64(len(part)), Digest: digest(part)}
-			if err := t.create(ctx, t.prefix+p.Key, part); err != nil {
+			if _, err := t.create(ctx, t.prefix+p.Key, part); err != nil {
 				return checkpointV1{}, nil, err
 			}
 		}
@@ -142,16 +142,17 @@ func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1) (c
 		return checkpointV1{}, nil, err
 	}
 	name := path.Join(folder, "manifest")
-	if err := t.create(ctx, t.prefix+name, raw); err != nil {
+	body, err := t.create(ctx, t.prefix+name, raw)
+	if err != nil {
 		return checkpointV1{}, nil, err
 	}
-	return checkpointV1{Manifest: name, Digest: digest(wrap(t.prefix+name, raw)), Size: size}, m, nil
+	return checkpointV1{Manifest: name, Digest: digest(body), Size: size}, m, nil
 }
 
-// create writes one immutable object.
-func (t *Tenant) create(ctx context.Context, key string, payload []byte) error {
-	body := wrap(key, payload)
-	return t.b.retry(ctx, nil, func() error {
+// create writes one immutable object and returns its stored bytes.
+func (t *Tenant) create(ctx context.Context, key string, payload []byte) ([]byte, error) {
+	body := t.wrap(key, payload)
+	return body, t.b.retry(ctx, nil, func() error {
 		_, err := t.b.store.Put(ctx, key, body, "")
 		return err
 	})

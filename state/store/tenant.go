@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/weir-project/weir/state"
 )
@@ -14,6 +15,8 @@ type Tenant struct {
 	b      *Bucket
 	key    string
 	prefix string // t/<key>/
+	// seal is as the head says that was read last; nil is plaintext.
+	seal atomic.Pointer[sealer]
 }
 
 // Key returns the tenant's key.
@@ -29,7 +32,7 @@ func (t *Tenant) Head(ctx context.Context) (*Head, error) {
 	if h.Purged {
 		return nil, fail(t.headKey(), ErrAbsent, errPurged)
 	}
-	return h.public()
+	return h.public(t.b.keys)
 }
 
 // State returns the tenant's state as it is now, without a lease: the last
@@ -94,6 +97,11 @@ func (t *Tenant) read(ctx context.Context, h *headV1) (reading, error) {
 	return reading{s: s, manifest: m, point: h.Checkpoint, base: h.Base, tail: end}, nil
 }
 
+// wrap returns the stored bytes of an object other than the head.
+func (t *Tenant) wrap(key string, payload []byte) []byte {
+	return t.seal.Load().wrap(key, payload, t.b.bytes)
+}
+
 func (t *Tenant) headKey() string { return t.prefix + "head" }
 
 func (t *Tenant) head(ctx context.Context) (*headV1, Version, error) {
@@ -110,6 +118,11 @@ func (t *Tenant) headBytes(ctx context.Context) (*headV1, Version, []byte, error
 	if err != nil {
 		return nil, "", nil, err
 	}
+	s, err := t.sealerOf(ctx, h, h.line)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	t.seal.Store(s)
 	if h.Purged {
 		return h, v, body, nil
 	}
@@ -148,21 +161,27 @@ const blobFolder = "blob/"
 
 // PutBlob keeps bytes beside the state under a name of one segment; what is
 // there already stays, and ErrConflict says so. It is for caches, which a run
-// may write without a lease.
+// may write without a lease. ErrAbsent says that the tenant has no state yet.
 func (t *Tenant) PutBlob(ctx context.Context, name string, body []byte) error {
+	if _, _, err := t.head(ctx); err != nil {
+		return err // it says how to encrypt
+	}
 	key := t.prefix + blobFolder + name
-	_, err := t.b.store.Put(ctx, key, wrap(key, body), "")
+	_, err := t.b.store.Put(ctx, key, t.wrap(key, body), "")
 	return err
 }
 
 // Blob returns bytes kept by PutBlob, or ErrAbsent.
 func (t *Tenant) Blob(ctx context.Context, name string) ([]byte, error) {
+	if _, _, err := t.head(ctx); err != nil {
+		return nil, err
+	}
 	key := t.prefix + blobFolder + name
 	body, _, err := t.b.store.Get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	return unwrap(key, body)
+	return t.seal.Load().unwrap(key, body, false)
 }
 
 // Blobs returns the names of the blobs kept, sorted.

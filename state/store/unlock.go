@@ -28,7 +28,7 @@ func (t *Tenant) Unlock(ctx context.Context, run string) error {
 		next.Left, next.Lease = h.Lease, nil
 		next.Nonce = t.b.nonce()
 		next.Previous = digest(old)
-		body, err := next.encode(t.headKey())
+		body, err := next.encode(t.headKey(), t.seal.Load())
 		if err != nil {
 			return err
 		}
