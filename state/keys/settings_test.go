@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -139,6 +140,18 @@ func secretIn(text string, s Settings) string {
 	return ""
 }
 
+// keyIn looks for a data key as a list of numbers, in hex and in base64.
+func keyIn(text string, k *DataKey) bool {
+	b := k.key[:]
+	goSyntax := fmt.Sprintf("%#v", k.key)
+	for _, form := range []string{fmt.Sprintf("%d", b), fmt.Sprintf("%x", b), fmt.Sprintf("%X", b), base64.StdEncoding.EncodeToString(b), goSyntax[strings.Index(goSyntax, "{"):]} {
+		if strings.Contains(text, form) {
+			return true
+		}
+	}
+	return false
+}
+
 func isRecipient(s string) bool { return strings.HasPrefix(s, "age1") }
 
 func TestSettingsTaken(t *testing.T) {
@@ -206,13 +219,19 @@ func TestNothingPrintsSecrets(t *testing.T) {
 				for _, s := range secrets {
 					leaks(t, text, s)
 				}
-				if key != nil && (strings.Contains(text, fmt.Sprint(key.key[:4])[1:8]) || strings.Contains(text, fmt.Sprintf("%x", key.key[:4]))) {
+				if key != nil && keyIn(text, key) {
 					t.Errorf("%q shows the data key", text)
 				}
 			}
 		}
 	}
-	// The check is no use if it cannot find anything.
+	// The checks are no use if they cannot find anything.
+	type bareKey DataKey
+	for _, verb := range []string{"%v", "%+v", "%#v", "%x"} {
+		if k := testKey(); !keyIn(fmt.Sprintf(verb, bareKey(*k)), k) {
+			t.Errorf("a planted data key was not found in %s", verb)
+		}
+	}
 	type bare Settings
 	if secretIn(fmt.Sprintf("%+v", bare(settings[0])), settings[0]) == "" || secretIn(fmt.Sprintf("%v", bare(settings[1])), settings[1]) == "" || secretIn(fmt.Sprintf("%v", bare(settings[2])), settings[2]) == "" {
 		t.Error("a planted secret was not found")
