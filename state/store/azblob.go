@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -40,7 +38,7 @@ type azureAccess struct {
 	sas        string // AZURE_STORAGE_SAS_TOKEN
 	connection string // AZURE_STORAGE_CONNECTION_STRING
 	domain     string // AZURE_STORAGE_DOMAIN; empty for the public cloud
-	transport  policy.Transporter
+	transport  http.RoundTripper
 }
 
 func azureFromEnvironment() azureAccess {
@@ -78,7 +76,7 @@ func openAzure(ctx context.Context, name, prefix string, access azureAccess) (St
 // takes no retry options.
 func (a azureAccess) client(name string) (*container.Client, error) {
 	o := &container.ClientOptions{ClientOptions: policy.ClientOptions{
-		Transport: a.transport,
+		Transport: storageClient(a.transport),
 		Telemetry: policy.TelemetryOptions{ApplicationID: "weir"},
 		// Longer outages are the lease's to sit out, which knows how long it may.
 		Retry: policy.RetryOptions{MaxRetries: 2, TryTimeout: 30 * time.Second, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
@@ -117,20 +115,6 @@ func (a azureAccess) client(name string) (*container.Client, error) {
 		return nil, err
 	}
 	return container.NewClient(u, credential, o)
-}
-
-// checkEndpoint refuses plain HTTP to anywhere but this machine, where emulators
-// are.
-func checkEndpoint(raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return errors.New("the account's endpoint is not a URL")
-	}
-	ip := net.ParseIP(u.Hostname())
-	if u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("the endpoint %s://%s is not encrypted; use https", u.Scheme, u.Host)
 }
 
 func (a *azure) Close() error { return a.bucket.Close() }
@@ -189,22 +173,7 @@ func (a *azure) Put(ctx context.Context, key string, body []byte, prev Version) 
 }
 
 func (a *azure) List(ctx context.Context, prefix string) iter.Seq2[Item, error] {
-	return func(yield func(Item, error) bool) {
-		it := a.bucket.List(&blob.ListOptions{Prefix: a.prefix + prefix})
-		for {
-			object, err := it.Next(ctx)
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(Item{}, azureFail(prefix, err, ErrUnavailable))
-				return
-			}
-			if !yield(Item{Key: strings.TrimPrefix(object.Key, a.prefix), Size: object.Size}, nil) {
-				return
-			}
-		}
-	}
+	return listBucket(ctx, a.bucket, a.prefix, prefix, azureFail)
 }
 
 func (a *azure) Remove(ctx context.Context, key string) error {

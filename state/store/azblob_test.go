@@ -24,7 +24,7 @@ type wire struct {
 	after  func(r *http.Request, put int, resp *http.Response) (*http.Response, error)
 }
 
-func (w *wire) Do(r *http.Request) (*http.Response, error) {
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	put := 0
 	if r.Method == http.MethodPut {

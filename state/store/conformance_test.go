@@ -21,14 +21,11 @@ func TestConformance(t *testing.T) {
 	t.Run("mem", func(t *testing.T) {
 		conform(t, func(*testing.T) Store { return NewMem() })
 	})
-	t.Run("file", func(t *testing.T) {
-		conform(t, func(t *testing.T) Store { return opened(t, "file://"+t.TempDir()+"/state") })
-	})
-	t.Run("azblob", func(t *testing.T) {
-		t.Setenv("AZURE_STORAGE_CONNECTION_STRING", storetest.Azurite(t, "weir-state"))
+	storetest.Each(t, func(t *testing.T, place storetest.Place) {
+		place.Setenv(t)
 		var n atomic.Int32
 		conform(t, func(t *testing.T) Store {
-			return opened(t, fmt.Sprintf("azblob://weir-state?prefix=p%d/", n.Add(1)))
+			return opened(t, place.Below(fmt.Sprintf("p%d/", n.Add(1))))
 		})
 	})
 }

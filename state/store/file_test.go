@@ -154,6 +154,8 @@ func must(t *testing.T, err error) {
 func TestOpen(t *testing.T) {
 	t.Setenv("AZURE_STORAGE_ACCOUNT", "")
 	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:1/a")
+	awsSettings(t, map[string]string{"AWS_REGION": "eu-central-1"})
+	t.Setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
 	for _, row := range []struct {
 		url  string
 		want string // part of the error; empty for none
@@ -177,8 +179,25 @@ func TestOpen(t *testing.T) {
 		{"azblob://Weir", "not the name of a container"},
 		{"azblob://a--b", "not the name of a container"},
 		{"azblob://user:pass@weir-state", "credentials come from the environment"},
-		{"s3://bucket", "file:// and azblob:// only"},
-		{"gs://bucket", "file:// and azblob:// only"},
+		{"s3://weir-state", ""},
+		{"s3://weir.state/?prefix=msp/", ""},
+		{"s3://weir-state/msp", "?prefix="},
+		{"s3://weir-state:443", "?prefix="},
+		{"s3://weir-state?endpoint=https://evil.example", "comes from the environment"},
+		{"s3://weir-state?region=eu-west-1", "region"},
+		{"s3://weir-state?profile=other", "profile"},
+		{"s3://user:pass@weir-state", "credentials come from the environment"},
+		{"s3://Weir", "not the name of a bucket"},
+		{"s3://evil.example%2Fx", "not a URL"},
+		{"s3://arn%3Aaws", "not a URL"},
+		{"s3://weir--use1-az4--x-s3", "general purpose bucket"},
+		{"s3:weir-state", "?prefix="},
+		{"gs://weir_state", ""},
+		{"gs://weir-state?prefix=msp", ""},
+		{"gs://weir-state/msp", "?prefix="},
+		{"gs://weir-state?access_id=-", "access_id"},
+		{"gs://weir-state?universe_domain=evil.example", "universe_domain"},
+		{"gs://Weir", "not the name of a bucket"},
 		{"mem://", "scheme"},
 		{"http://example.com", "scheme"},
 		{"", "scheme"},

@@ -16,10 +16,16 @@ import (
 //	file:///srv/weir-state           a folder of this machine
 //	azblob://container?prefix=msp/   an Azure container; account and credentials
 //	                                 come from the AZURE_STORAGE_* variables
+//	s3://bucket?prefix=msp/          a bucket of S3 or of a service like it; region,
+//	                                 endpoint and credentials come from the AWS_*
+//	                                 variables and the shared AWS files
+//	gs://bucket?prefix=msp/          a Google Cloud Storage bucket; credentials come
+//	                                 from GOOGLE_APPLICATION_CREDENTIALS or the
+//	                                 signed-in identity
 //
 // The only parameter is prefix, below which all keys lie: parameters that name
-// an endpoint would send credentials wherever a URL says. Nothing is read or
-// written yet.
+// an endpoint would send credentials wherever a URL says, and so may a region.
+// Nothing is read or written yet.
 func Open(ctx context.Context, rawURL string) (Store, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -36,15 +42,20 @@ func Open(ctx context.Context, rawURL string) (Store, error) {
 			return nil, err
 		}
 		return &file{dir: filepath.Join(dir, filepath.FromSlash(prefix)), clock: SystemClock()}, nil
-	case "azblob":
-		if u.Path != "" && u.Path != "/" || u.Port() != "" {
-			return nil, fmt.Errorf("state url %s: after azblob:// stands the container's name alone; a folder in it is ?prefix=msp/", u.Redacted())
+	case "azblob", "s3", "gs":
+		if u.Path != "" && u.Path != "/" || u.Port() != "" || u.Opaque != "" {
+			return nil, fmt.Errorf("state url %s: after %s:// stands the name of the container or bucket alone; a folder in it is ?prefix=msp/", u.Redacted(), u.Scheme)
 		}
-		return openAzure(ctx, u.Host, prefix, azureFromEnvironment())
-	case "s3", "gs":
-		return nil, fmt.Errorf("state url %s://%s: this version keeps state in file:// and azblob:// only", u.Scheme, u.Host)
 	}
-	return nil, fmt.Errorf("state url with scheme %q: state is kept in file:// or azblob://", u.Scheme)
+	switch u.Scheme {
+	case "azblob":
+		return openAzure(ctx, u.Host, prefix, azureFromEnvironment())
+	case "s3":
+		return openS3(ctx, u.Host, prefix, nil)
+	case "gs":
+		return openGCS(ctx, u.Host, prefix, nil)
+	}
+	return nil, fmt.Errorf("state url with scheme %q: state is kept in file://, azblob://, s3:// or gs://", u.Scheme)
 }
 
 var prefixPattern = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9._-]*/)*$`)

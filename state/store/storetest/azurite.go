@@ -1,21 +1,12 @@
-// Package storetest runs a real Azure Blob Storage protocol for tests: Azurite,
-// Microsoft's emulator, as a child process on a loopback port.
-//
-// Given: a test, and the emulator's place in WEIR_AZURITE. Returned: a
-// connection string. Effects: one child process and its port, until the test
-// ends. Imported by tests only.
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
 )
@@ -31,7 +22,7 @@ const (
 	key     = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 
-// Azurite starts the emulator and returns the value for
+// Azurite starts Microsoft's emulator and returns the value for
 // AZURE_STORAGE_CONNECTION_STRING. Without Azurite or node it skips the test and
 // says what is missing. The containers named are made.
 func Azurite(tb testing.TB, containers ...string) string {
@@ -44,41 +35,21 @@ func Azurite(tb testing.TB, containers ...string) string {
 	if err != nil {
 		tb.Skipf("no node to run Azurite with: %v", err)
 	}
-	port := freePort(tb)
-	ctx, cancel := context.WithCancel(context.Background())
-	var output bytes.Buffer
-	// The installed clients speak a newer API version than the emulator knows.
-	cmd := exec.CommandContext(ctx, node, script, "--blobHost", "127.0.0.1", "--blobPort", fmt.Sprint(port),
-		"--inMemoryPersistence", "--silent", "--disableTelemetry", "--skipApiVersionCheck")
-	cmd.Dir = tb.TempDir()
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		cancel()
-		tb.Fatalf("starting Azurite: %v", err)
-	}
-	exited := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // killed at the end, or its output tells why not
-		close(exited)
-	}()
-	tb.Cleanup(func() { cancel(); <-exited })
-
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	for {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = conn.Close()
-			break
-		}
-		select {
-		case <-exited:
-			tb.Fatalf("Azurite ended by itself: %s", &output)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	address := serve(tb, "Azurite", func(ctx context.Context, port string) *exec.Cmd {
+		// The installed clients speak a newer API version than the emulator knows.
+		return exec.CommandContext(ctx, node, script, "--blobHost", "127.0.0.1", "--blobPort", port,
+			"--inMemoryPersistence", "--silent", "--disableTelemetry", "--skipApiVersionCheck")
+	})
 	connection := fmt.Sprintf("DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=http://%s/%s;", account, key, address, account)
 	MakeContainers(tb, connection, containers...)
 	return connection
+}
+
+func azurePlace(connection string) Place {
+	return Place{Name: "azblob-azurite", URL: "azblob://" + bucketName, Env: map[string]string{
+		"AZURE_STORAGE_CONNECTION_STRING": connection,
+		"AZURE_STORAGE_ACCOUNT":           "", "AZURE_STORAGE_KEY": "", "AZURE_STORAGE_SAS_TOKEN": "", "AZURE_STORAGE_DOMAIN": "",
+	}}
 }
 
 // MakeContainers makes containers in a storage account.
@@ -112,14 +83,4 @@ func script() string {
 		}
 	}
 	return ""
-}
-
-func freePort(tb testing.TB) int {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
