@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/weir-project/weir/state"
 )
@@ -46,6 +47,9 @@ func (l *Lease) Replace(ctx context.Context, s *state.State, note string) error 
 	return l.conclude(ctx, s, note, func(*headV1) {})
 }
 
+// removalsKept is how long a snapshot carries removals on: more than any moving window.
+const removalsKept = 400 * 24 * time.Hour
+
 // conclude ends a version: what was done since the last one, or the state that replaces it. It writes the snapshot if
 // one is due, then the record, and then the head, which makes both count. Without anything done it swaps the head alone.
 func (l *Lease) conclude(ctx context.Context, replace *state.State, note string, change func(*headV1)) error {
@@ -69,6 +73,7 @@ func (l *Lease) conclude(ctx context.Context, replace *state.State, note string,
 		}
 		s = s.Clone()
 		s.Serial, tenant = serial, s.Tenant
+		s.ForgetRemovals(l.t.b.clock.Now().Add(-removalsKept))
 	}
 	l.mu.Unlock()
 

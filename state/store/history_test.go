@@ -387,3 +387,28 @@ func TestPurgeCutOff(t *testing.T) {
 		t.Errorf("%d objects, want 1", n)
 	}
 }
+
+// TestOldRemovalsAreForgotten: what no limit's window can reach any more does not stay in every snapshot.
+func TestOldRemovalsAreForgotten(t *testing.T) {
+	c := newFakeClock()
+	tn := tenant(t, NewMem(), c)
+	for i, run := range []string{"run-1", "run-2"} {
+		l := acquire(t, tn, run)
+		o := done(i)
+		o.Removals = []state.Removal{{Mail: run + "@contoso.example", Kind: state.RemovalDelete, Op: o.Op, Time: c.Now()}}
+		if err := l.Record(t.Context(), []state.Outcome{o}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Replace(t.Context(), l.State(), "so that there is a snapshot"); err != nil {
+			t.Fatal(err)
+		}
+		release(t, l)
+		if i == 0 {
+			c.jump(removalsKept+time.Hour, time.Second)
+		}
+	}
+	s, err := tn.State(t.Context())
+	if err != nil || len(s.Removals) != 1 || s.Removals[0].Mail != "run-2@contoso.example" {
+		t.Errorf("%v, %+v", err, s.Removals)
+	}
+}
