@@ -100,13 +100,12 @@ func TestFileRefused(t *testing.T) {
 }
 
 func FuzzOpenFile(f *testing.F) {
-	r, _, _ := fuzzRing(f)
-	good := mustSeal(f, r, "plan", []byte("the plan"))
-	f.Add(good)
+	r, v := fuzzRing(f)
+	f.Add(v.File)
 	f.Add([]byte("weir-sealed 1 e30=\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := r.OpenFile(t.Context(), "plan", b)
-		if err == nil && (!bytes.Equal(b, good) || string(got) != "the plan") {
+		got, err := r.OpenFile(t.Context(), v.Subject, b)
+		if err == nil && (!bytes.Equal(b, v.File) || string(got) != v.Text) {
 			t.Errorf("opened %q", got)
 		}
 		if err != nil && !refused(err) {

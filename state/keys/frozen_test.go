@@ -50,14 +50,7 @@ func TestFrozen(t *testing.T) {
 	if *freeze {
 		writeFrozen(t)
 	}
-	b, err := os.ReadFile(frozenFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var f frozenV1
-	if err := json.Unmarshal(b, &f); err != nil {
-		t.Fatal(err)
-	}
+	f := readFrozen(t)
 	var wraps []Wrap
 	if err := json.Unmarshal(f.Wraps, &wraps); err != nil {
 		t.Fatal(err)
@@ -101,6 +94,19 @@ func TestFrozen(t *testing.T) {
 			}
 		}
 	}
+}
+
+func readFrozen(t testing.TB) frozenV1 {
+	t.Helper()
+	b, err := os.ReadFile(frozenFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f frozenV1
+	if err := json.Unmarshal(b, &f); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func unhex(t *testing.T, s string) []byte {
