@@ -131,6 +131,9 @@ type Part struct {
 	Errors []string
 	// Outputs are the planned changes of root outputs (root part only).
 	Outputs []OutputChange
+	// Former is the key under which state has had the tenant up to now, when that is another: its state moves to Tenant.Key
+	// before anything else is applied.
+	Former string
 	// Removed says that no block claims the tenant any more.
 	Removed bool
 	// Reissue are the addresses of objects that issue their secret anew, because a value that was written once has to be
@@ -243,7 +246,7 @@ func (p *Part) Pending() bool {
 			return true
 		}
 	}
-	return p.Accounts != nil && len(p.Accounts.Decisions) > 0 || len(p.Outputs) > 0 ||
+	return p.Former != "" || p.Accounts != nil && len(p.Accounts.Decisions) > 0 || len(p.Outputs) > 0 ||
 		p.Accounts != nil && len(p.Accounts.Links) > 0
 }
 
@@ -262,6 +265,9 @@ type Summary struct {
 // Summary counts the items of the part.
 func (p *Part) Summary() Summary {
 	s := Summary{Accounts: map[dirsync.Action]int{}}
+	if p.Former != "" {
+		s.Move++
+	}
 	for _, c := range p.Changes {
 		if c.Held != "" || c.Skipped != "" {
 			s.Held++

@@ -346,6 +346,17 @@ type applied struct {
 	values map[string]cty.Value
 }
 
+// count adds something done besides the part's items.
+func (a *applied) count(action string) {
+	if a == nil || a.report == nil {
+		return
+	}
+	if a.report.Applied == nil {
+		a.report.Applied = map[string]int{}
+	}
+	a.report.Applied[action]++
+}
+
 // outcome turns one unit's end into its line of the last screen.
 func (w *workspace) outcome(planned *planner.Part, done *applied, err error) render.Outcome {
 	out := render.Outcome{Tenant: planned.Tenant}
@@ -401,10 +412,19 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	if err != nil {
 		return nil, err
 	}
-	lease, err := tenant.Acquire(ctx, store.Holder{Run: w.app.id("run"), Who: w.app.who(), Host: hostname(), Operation: "apply", Process: store.ThisProcess()},
-		store.AcquireOptions{TTL: w.ttl, LockTimeout: f.lockTimeout, Realm: w.around.realm, Tenant: w.meta(u), Waiting: func(h *store.HeldError) {
-			progress.Say(fmt.Sprintf("%s is held by %s since %s; waiting", named(u.key), h.Who, h.Since.Format(time.TimeOnly)))
-		}})
+	options := store.AcquireOptions{TTL: w.ttl, LockTimeout: f.lockTimeout, Realm: w.around.realm, Tenant: w.meta(u), Waiting: func(h *store.HeldError) {
+		progress.Say(fmt.Sprintf("%s is held by %s since %s; waiting", named(strings.TrimPrefix(h.Tenant, state.RootKey)), h.Who, h.Since.Format(time.TimeOnly)))
+	}}
+	if planned.Former != "" {
+		moved, err := w.changeKey(ctx, planned.Former, u.key, options)
+		if err != nil {
+			return nil, err
+		}
+		if moved {
+			defer func() { done.count("move") }()
+		}
+	}
+	lease, err := tenant.Acquire(ctx, w.holder("apply"), options)
 	if err != nil {
 		return nil, err
 	}
@@ -417,6 +437,13 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	defer func() {
 		err = errors.Join(err, giveBack(lease, done))
 	}()
+	if working.Blank() && u.tenant != nil {
+		if former, err := w.former(leaseCtx, u); err != nil {
+			return nil, err
+		} else if former != nil {
+			return nil, fmt.Errorf("state has %s under the key %q, and the plan did not say that it moves; plan again", u.identity.PrimaryDomain, former.Tenant.Key)
+		}
+	}
 
 	// Planning reads a copy: apply changes the working state while later objects are still being planned.
 	prior := working.Clone()

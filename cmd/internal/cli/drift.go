@@ -74,7 +74,11 @@ func (w *workspace) busy(ctx context.Context, p *planner.Plan) (map[string]bool,
 		if len(part.Drifted) == 0 {
 			continue
 		}
-		tenant, err := w.bucket.Tenant(stateKey(part.Tenant.Key))
+		key := part.Tenant.Key
+		if part.Former != "" {
+			key = part.Former
+		}
+		tenant, err := w.bucket.Tenant(stateKey(key))
 		if err != nil {
 			return nil, err
 		}

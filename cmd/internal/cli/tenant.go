@@ -41,6 +41,8 @@ type unit struct {
 	tenant *config.Tenant
 	// unclaimed is the head of a tenant that no block claims.
 	unclaimed *state.TenantMeta
+	// former is the key under which state has the tenant, when the block's key changed and no apply moved the state yet.
+	former string
 	// connected is nil for the root.
 	connected *providers.Tenant
 }
@@ -90,11 +92,14 @@ func (w *workspace) unclaimed(ctx context.Context) ([]*unit, error) {
 		claimed[t.Key] = true
 	}
 	var out []*unit
-	for head, err := range w.bucket.Heads(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("the tenants in state cannot be listed: %w", err)
-		}
-		meta := head.Tenant
+	heads, err := w.heads.list(ctx, w.bucket)
+	if err == nil && w.heads.damaged != nil {
+		err = fmt.Errorf("the tenants in state cannot be listed: %w", w.heads.damaged)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, meta := range heads {
 		if claimed[meta.Key] {
 			continue
 		}
@@ -166,7 +171,10 @@ func (w *workspace) prior(ctx context.Context, u *unit) (*state.State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state of %s: %w", named(u.key), err)
 	}
-	return prior, prior.Guard(w.around.realm, w.knownLineage())
+	if err := prior.Guard(w.around.realm, w.knownLineage()); err != nil {
+		return prior, err
+	}
+	return w.succeed(ctx, u, prior)
 }
 
 // knownLineage is the configuration's identity; a fresh one conflicts with every recorded one on purpose.
@@ -302,6 +310,9 @@ func (w *workspace) build(ctx context.Context, u *unit, o planOptions, known map
 	}
 	req.Known = known
 	part, diags := planner.Build(ctx, req)
+	if u.former != "" {
+		part.Former, part.Bookkeeping = u.former, true
+	}
 	w.filesMu.Lock()
 	defer w.filesMu.Unlock()
 	if w.files == nil {
@@ -321,10 +332,19 @@ func (w *workspace) buildUnclaimed(ctx context.Context, u *unit, o planOptions) 
 		return nil, nil, nil // taken down or released before; only its history is left
 	}
 	removed := w.removed(ctx)
+	if t := w.claimant(u); t != nil {
+		if part, done, err := w.buildClaimed(ctx, u, t, prior, removed); done || err != nil {
+			return part, nil, err
+		}
+	}
 	for _, r := range removed {
 		if names(r, u) {
 			return w.takeDownUnclaimed(ctx, u, o, prior, r)
 		}
+	}
+	if d := w.movedAway(u); d != nil {
+		part := &planner.Part{Tenant: u.identity, Address: u.address, Status: planner.Errored, Serial: prior.Serial, Lineage: prior.Lineage, Errors: []string{d.Summary + ": " + d.Detail}}
+		return part, hcl.Diagnostics{d}, nil
 	}
 	part := &planner.Part{Tenant: u.identity, Address: u.address, Status: planner.Held, Serial: prior.Serial, Lineage: prior.Lineage, Removed: true}
 	part.Guards = append(part.Guards, planner.Guard{

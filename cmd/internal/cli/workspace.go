@@ -70,6 +70,8 @@ type workspace struct {
 	fresh   bool
 	// digest stands for sources and variables.
 	digest string
+	// heads are the tenants in state, for those whose key changed.
+	heads knownHeads
 	// files are those that functions read while parts were evaluated, for a saved plan.
 	filesMu sync.Mutex
 	files   map[string][]byte

@@ -37,6 +37,9 @@ func Events(w io.Writer, p *planner.Plan) error {
 				}
 			}
 		}
+		if it, ok := keyItem(part); ok {
+			s.write("info", it.Address, "log", map[string]any{"weir": jsonPart(part)})
+		}
 		for _, c := range part.Changes {
 			if c.Action == planner.NoOp || c.Action == planner.Unknown {
 				continue

@@ -345,6 +345,9 @@ func jsonPart(part *planner.Part) map[string]any {
 		"proofs": proofs, "problems": orEmptyList(part.Problems), "notes": orEmptyList(part.Notes), "errors": orEmptyList(part.Errors),
 		"summary": jsonSummary(part.Summary()),
 	}
+	if part.Former != "" {
+		out["former_key"] = part.Former
+	}
 	if a := part.Accounts; a != nil {
 		stops, undecided, links := []any{}, []any{}, []any{}
 		for _, s := range a.StopsReceiving {

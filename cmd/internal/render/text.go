@@ -507,7 +507,7 @@ func applicable(plan *planner.Plan) bool {
 		if part.Status == planner.Errored {
 			continue
 		}
-		if len(part.Outputs) > 0 || part.Accounts != nil && len(part.Accounts.Links)+len(part.Accounts.Clocks) > 0 {
+		if part.Former != "" || len(part.Outputs) > 0 || part.Accounts != nil && len(part.Accounts.Links)+len(part.Accounts.Clocks) > 0 {
 			return true
 		}
 		for _, c := range part.Changes {

@@ -240,6 +240,9 @@ func newTenantView(part *planner.Part) *tenantView {
 	if t.Key == "" {
 		t.Title = "Root module"
 	}
+	if it, ok := keyItem(part); ok {
+		t.Changes = append(t.Changes, it)
+	}
 	for _, c := range part.Changes {
 		if c.Action != planner.NoOp {
 			t.Changes = append(t.Changes, changeItem(c))
@@ -321,6 +324,14 @@ func (g *group) shareReasons() {
 			g.Mixed = true
 		}
 	}
+}
+
+// keyItem is the change of a tenant's key; false without one.
+func keyItem(part *planner.Part) (item, bool) {
+	return item{
+		Symbol: string(planner.Move), Word: planner.Move.Word(), Address: "tenant key " + part.Former + " → " + part.Tenant.Key,
+		Because: []string{"the block of " + part.Tenant.PrimaryDomain + " has another key; its state moves along"},
+	}, part.Former != ""
 }
 
 func changeItem(c *planner.Change) item {
