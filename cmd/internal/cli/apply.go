@@ -159,7 +159,7 @@ func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o pla
 	if len(c.vars)+len(c.varFiles)+len(o.targets)+len(o.excludes)+len(o.replace)+len(c.tenants) > 0 {
 		return errors.New("a saved plan is applied as it was reviewed: variables and selections belong to plan")
 	}
-	p, err := readPlan(a.path(name))
+	p, encrypted, err := a.readPlan(ctx, c, a.path(name))
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o pla
 		return fmt.Errorf("the plan is %s old and has destructive items; plan again, or pass --max-age", age.Round(time.Minute))
 	}
 	// The files in the folder must be those that were reviewed, if they are still there.
-	w, err := a.openArchive(ctx, c, p)
+	w, err := a.openArchive(ctx, c, p, encrypted)
 	if err != nil {
 		return err
 	}
@@ -176,22 +176,10 @@ func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o pla
 	return w.apply(ctx, p, f, o)
 }
 
-func readPlan(path string) (*planner.Plan, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	p, err := planner.ReadPlan(file)
-	if errors.Is(err, planner.ErrNotPlan) {
-		return nil, fmt.Errorf("%s is not a plan file; save one with weir plan --out %s", path, filepath.Base(path))
-	}
-	return p, err
-}
-
 // openArchive is open with the plan's own sources and variables. The configuration in the folder must be the one that
-// was planned: an apply of something else than what lies in version control would surprise the next plan.
-func (a *App) openArchive(ctx context.Context, c configFlags, p *planner.Plan) (*workspace, error) {
+// was planned: an apply of something else than what lies in version control would surprise the next plan. encrypted says
+// that the plan file was, which nobody can forge who has not the keys.
+func (a *App) openArchive(ctx context.Context, c configFlags, p *planner.Plan, encrypted bool) (*workspace, error) {
 	around, err := a.surroundings(ctx, c.simulationFlags)
 	if err != nil {
 		return nil, err
@@ -201,6 +189,7 @@ func (a *App) openArchive(ctx context.Context, c configFlags, p *planner.Plan) (
 		return fail(&state.RealmError{Tenant: "every tenant of this plan", State: p.Realm, Run: around.realm})
 	}
 	w := &workspace{app: a, flags: c, around: around, registry: builtin(), breaker: &fleet.Breaker{}}
+	fail = func(err error) (*workspace, error) { return nil, errors.Join(err, w.close()) }
 	archive := fstest.MapFS{}
 	for name, data := range p.Sources {
 		archive[name] = &fstest.MapFile{Data: data, Mode: 0o600}
@@ -223,6 +212,9 @@ func (a *App) openArchive(ctx context.Context, c configFlags, p *planner.Plan) (
 	if err := w.openState(ctx); err != nil {
 		return fail(err)
 	}
+	if w.keys != nil && !encrypted {
+		return fail(errors.New("the plan is not encrypted, and this configuration encrypts its plans: it was not made here, or somebody changed it; plan again"))
+	}
 	if w.fresh {
 		w.lineage = p.Lineage
 	}
@@ -230,7 +222,7 @@ func (a *App) openArchive(ctx context.Context, c configFlags, p *planner.Plan) (
 		return fail(fmt.Errorf("the plan belongs to another configuration (%s; this one is %s); nothing was changed", p.Lineage, w.lineage))
 	}
 	if err := w.guardBucket(ctx); err != nil {
-		return nil, errors.Join(err, w.close())
+		return fail(err)
 	}
 	return w, nil
 }

@@ -57,7 +57,7 @@ func (a *App) planCommand() *cobra.Command {
 				keepDrift(p)
 			}
 			if out != "" {
-				if err := w.savePlan(p, a.path(out), plaintext); err != nil {
+				if err := w.savePlan(ctx, p, a.path(out), plaintext); err != nil {
 					return err
 				}
 			}
@@ -96,7 +96,7 @@ func (a *App) planCommand() *cobra.Command {
 	flags.BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are pending changes")
 	flags.BoolVar(&refreshOnly, "refresh-only", false, "show only what changed outside")
 	flags.BoolVar(&destroy, "destroy", false, "plan to take everything down")
-	flags.BoolVar(&plaintext, "plaintext-plan", false, "allow values of sensitive variables in the plan file, unencrypted")
+	flags.BoolVar(&plaintext, "plaintext-plan", false, "allow values of sensitive variables in a plan file that is not encrypted")
 	return cmd
 }
 
@@ -359,18 +359,6 @@ func codeOrNil(code int) error {
 		return nil
 	}
 	return codeError(code)
-}
-
-// savePlan writes the plan file, readable by its owner alone.
-func (w *workspace) savePlan(p *planner.Plan, path string, plaintext bool) error {
-	if !plaintext {
-		for name := range p.Sensitive {
-			if _, used := p.Variables[name]; used {
-				return fmt.Errorf("the plan would hold the value of sensitive variable %q unencrypted; pass --plaintext-plan if the file is safe where it goes", name)
-			}
-		}
-	}
-	return writeFile(path, p.Write)
 }
 
 // writeFile writes a private file whole or not at all.

@@ -28,7 +28,7 @@ func (a *App) showCommand() *cobra.Command {
 				defer func() { err = errors.Join(err, w.close()) }()
 				return w.eachState(cmd.Context(), func(_ string, s *state.State) error { return a.showState(s, asJSON) })
 			}
-			p, err := readPlan(a.path(args[0]))
+			p, _, err := a.readPlan(cmd.Context(), c, a.path(args[0]))
 			if err != nil {
 				return err
 			}

@@ -26,6 +26,7 @@ import (
 	"github.com/weir-project/weir/providers"
 	"github.com/weir-project/weir/providers/resource"
 	"github.com/weir-project/weir/providers/secrets"
+	"github.com/weir-project/weir/state/keys"
 	"github.com/weir-project/weir/state/store"
 )
 
@@ -37,6 +38,9 @@ type configFlags struct {
 	tenants  []string
 	shard    string
 	parallel int
+	// fromPlaintext lets states be read that are not encrypted though the configuration says so. It is no flag of every
+	// command: state rekey sets it.
+	fromPlaintext bool
 }
 
 func (f *configFlags) register(flags *pflag.FlagSet) {
@@ -61,10 +65,12 @@ type workspace struct {
 	// that it lies beside the files and nobody else can have been pointed at it.
 	stateURL   string
 	local, own bool
-	pool       *providers.Pool
-	secrets    *secrets.Run
-	breaker    *fleet.Breaker
-	ttl        time.Duration
+	// keys encrypt state and plan files; nil where both are plaintext.
+	keys    *keys.Ring
+	pool    *providers.Pool
+	secrets *secrets.Run
+	breaker *fleet.Breaker
+	ttl     time.Duration
 	// lineage identifies the configuration; fresh says that no run has recorded it yet.
 	lineage string
 	fresh   bool
@@ -88,7 +94,7 @@ func (a *App) open(ctx context.Context, f configFlags) (*workspace, error) {
 		return nil, errors.Join(err, around.close())
 	}
 	if err := w.openState(ctx); err != nil {
-		return nil, errors.Join(err, around.close())
+		return nil, errors.Join(err, w.close())
 	}
 	if err := w.guardBucket(ctx); err != nil {
 		return nil, errors.Join(err, w.close())
@@ -96,19 +102,51 @@ func (a *App) open(ctx context.Context, f configFlags) (*workspace, error) {
 	return w, nil
 }
 
-// guardBucket refuses a bucket of another configuration or realm as a whole, so that a run that is pointed at the wrong
-// one does not begin with those of its tenants that are new there. One head speaks for all: each tenant's own is looked
-// at again before it is planned. Damaged heads are left to their tenants.
+// guardBucket refuses a bucket of another configuration, realm or key as a whole, so that a run that is pointed at the
+// wrong one does not begin with those of its tenants that are new there. One head speaks for all: each tenant's own is
+// looked at again before it is planned. Damaged heads are left to their tenants.
 func (w *workspace) guardBucket(ctx context.Context) error {
-	var unreadable error
+	var misfit, unreadable error
 	for head, err := range w.bucket.Heads(ctx) {
-		if err != nil {
+		switch {
+		case errors.Is(err, keys.ErrUnavailable):
+			return fmt.Errorf("state %s cannot be opened: %w", w.stateURL, err)
+		case errors.Is(err, keys.ErrWrongKey), errors.Is(err, store.ErrEncrypted), errors.Is(err, store.ErrPlaintext):
+			misfit = err
+		case err != nil:
 			unreadable = fmt.Errorf("state %s cannot be read: %w", w.stateURL, err)
-			continue
+		default:
+			return head.Guard(w.around.realm, w.lineage)
 		}
-		return head.Guard(w.around.realm, w.lineage)
+	}
+	if misfit != nil {
+		return w.refuse(hcl.Diagnostics{w.misfit(misfit)})
 	}
 	return unreadable
+}
+
+// misfit says that state is protected otherwise than the configuration says.
+func (w *workspace) misfit(err error) *hcl.Diagnostic {
+	settings := w.frame.Settings
+	d := &hcl.Diagnostic{Severity: hcl.DiagError, Subject: settings.Range.Ptr()}
+	if settings.Encryption != nil {
+		d.Subject = settings.Encryption.Current.At("")
+	}
+	switch {
+	case errors.Is(err, store.ErrPlaintext):
+		d.Summary = "State is not encrypted"
+		d.Detail = fmt.Sprintf("State in %s: %s. Nothing was done. To encrypt what is there:\n\n    weir state rekey --from-plaintext", w.stateURL, err)
+	case errors.Is(err, store.ErrEncrypted):
+		d.Summary = "State is encrypted"
+		d.Detail = fmt.Sprintf("State in %s: %s. Nothing was done.", w.stateURL, err)
+		if settings.Plaintext {
+			d.Detail += " The encryption block takes the place of plaintext = true."
+		}
+	default:
+		d.Summary = "State is encrypted with another key"
+		d.Detail = fmt.Sprintf("State in %s: %s. Nothing was done. If the key was changed on purpose, write what it was before into a previous block; weir state rekey then makes the change.", w.stateURL, err)
+	}
+	return d
 }
 
 // close gives everything back; it keeps the simulated world.
@@ -116,6 +154,9 @@ func (w *workspace) close() error {
 	var errs []error
 	if w.bucket != nil {
 		errs = append(errs, w.bucket.Close())
+	}
+	if w.keys != nil {
+		errs = append(errs, w.keys.Close())
 	}
 	return errors.Join(append(errs, w.around.close())...)
 }
@@ -268,20 +309,24 @@ func (w *workspace) openState(ctx context.Context) error {
 		w.stateURL = "file://" + filepath.ToSlash(filepath.Join(w.app.dir(), ".weir", "state"))
 	}
 	w.local = strings.HasPrefix(w.stateURL, "file://")
-	if settings.Encryption != nil {
-		return w.refuse(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Encryption is not available yet", Subject: &settings.Range,
-			Detail: "This version of Weir cannot encrypt state. Remove the encryption block and write plaintext = true, in a bucket that only you can read; state holds no secret values."}})
+	// The simulated world of --simulate has a state of its own, and needs no credentials.
+	if settings.Encryption != nil && w.around.stateURL == "" {
+		ring, diags := w.app.keyring(ctx, settings.Encryption, w.secrets)
+		if diags.HasErrors() {
+			return w.refuse(diags)
+		}
+		w.keys = ring
 	}
-	if !w.local && !settings.Plaintext {
+	if !w.local && !settings.Plaintext && w.keys == nil {
 		return w.refuse(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "State would not be encrypted", Subject: &settings.Range,
-			Detail: "The state url names a bucket and the state block has no encryption. If the bucket is yours alone, write plaintext = true into the state block; state holds no secret values, but names and addresses of people."}})
+			Detail: "The state url names a bucket and the state block has no encryption block. Write one, such as encryption { passphrase = secret(\"env://WEIR_STATE_PASSPHRASE\") }. If the bucket is yours alone, plaintext = true will do; state holds no secret values, but names and addresses of people."}})
 	}
 	if w.local {
 		if err := w.prepareFolder(); err != nil {
 			return err
 		}
 	}
-	bucket, err := store.OpenBucket(ctx, w.stateURL, store.Options{})
+	bucket, err := store.OpenBucket(ctx, w.stateURL, store.Options{Keys: w.keys, FromPlaintext: w.flags.fromPlaintext})
 	if err != nil {
 		return fmt.Errorf("state %s: %w", w.stateURL, err)
 	}

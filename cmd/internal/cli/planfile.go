@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/weir-project/weir/config"
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/providers/secrets"
+	"github.com/weir-project/weir/state/keys"
+)
+
+// An encrypted plan file is one line and the sealed plan file:
+//
+//	weir-plan encrypted CONFIGURATION
+//
+// The line is part of what the seal covers.
+var encryptedPlan = regexp.MustCompile(`\Aweir-plan encrypted ([A-Za-z0-9._-]{1,100})\n`)
+
+// maxPlanFile bounds what is read of a file that claims to be a plan.
+const maxPlanFile = 600 << 20
+
+// planSubject names a configuration's plan to the seal, so that another one's does not open.
+func planSubject(configuration string) string { return "plan " + configuration }
+
+// savePlan writes the plan file, readable by its owner alone, and encrypted where state is.
+func (w *workspace) savePlan(ctx context.Context, p *planner.Plan, path string, plaintext bool) error {
+	if w.keys == nil {
+		for name := range p.Sensitive {
+			if _, used := p.Variables[name]; used && !plaintext {
+				return fmt.Errorf("the plan would hold the value of sensitive variable %q unencrypted; write an encryption block into the weir block's state, or pass --plaintext-plan if the file is safe where it goes", name)
+			}
+		}
+		return writeFile(path, p.Write)
+	}
+	var plain bytes.Buffer
+	if err := p.Write(&plain); err != nil {
+		return err
+	}
+	sealed, err := sealPlan(ctx, w.keys, w.lineage, plain.Bytes())
+	if err != nil {
+		return err
+	}
+	return writeFile(path, func(f io.Writer) error { _, err := f.Write(sealed); return err })
+}
+
+// sealPlan is the encrypted form of a configuration's plan file.
+func sealPlan(ctx context.Context, ring *keys.Ring, configuration string, plain []byte) ([]byte, error) {
+	line := "weir-plan encrypted " + configuration + "\n"
+	if !encryptedPlan.MatchString(line) {
+		return nil, fmt.Errorf("the plan cannot be encrypted: %q is no identity of a configuration", configuration)
+	}
+	sealed, err := ring.SealFile(ctx, planSubject(configuration), plain)
+	if err != nil {
+		return nil, fmt.Errorf("the plan cannot be encrypted: %w", err)
+	}
+	return append([]byte(line), sealed...), nil
+}
+
+// openPlan is the reverse of sealPlan.
+func openPlan(ctx context.Context, ring *keys.Ring, file []byte) (plain []byte, configuration string, err error) {
+	m := encryptedPlan.FindSubmatch(file)
+	if m == nil {
+		return nil, "", planner.ErrNotPlan
+	}
+	configuration = string(m[1])
+	plain, err = ring.OpenFile(ctx, planSubject(configuration), file[len(m[0]):])
+	return plain, configuration, err
+}
+
+// readPlan reads a plan file and says whether it was encrypted. An encrypted one is opened with the encryption block
+// of the configuration in the folder.
+func (a *App) readPlan(ctx context.Context, c configFlags, path string) (p *planner.Plan, encrypted bool, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, maxPlanFile+1))
+	if err != nil {
+		return nil, false, err
+	}
+	if len(data) > maxPlanFile {
+		return nil, false, fmt.Errorf("%s is larger than %d MiB, which no plan file is", path, maxPlanFile>>20)
+	}
+	configuration := ""
+	if encryptedPlan.Match(data) {
+		encrypted = true
+		if data, configuration, err = a.openPlanFile(ctx, c, path, data); err != nil {
+			return nil, true, err
+		}
+	}
+	p, err = planner.ReadPlan(bytes.NewReader(data))
+	if errors.Is(err, planner.ErrNotPlan) {
+		return nil, encrypted, fmt.Errorf("%s is not a plan file; save one with weir plan --out %s", path, filepath.Base(path))
+	}
+	if err == nil && encrypted && p.Lineage != configuration {
+		return nil, encrypted, fmt.Errorf("%s was encrypted for another configuration than it is of; plan again", path)
+	}
+	return p, encrypted, err
+}
+
+// openPlanFile decrypts with what the folder's weir block says. The variables that the plan carries are still in it,
+// so that block is evaluated without them.
+func (a *App) openPlanFile(ctx context.Context, c configFlags, path string, data []byte) (plain []byte, configuration string, err error) {
+	w := &workspace{app: a, flags: c, registry: builtin()}
+	fsys := os.DirFS(a.dir())
+	graph, diags := config.Load(fsys, ".", w.registry)
+	w.graph = graph
+	if diags.HasErrors() {
+		return nil, "", w.refuse(diags)
+	}
+	vars, files, diags := w.variables(fsys)
+	if diags.HasErrors() {
+		return nil, "", w.refuseIn(diags, files)
+	}
+	settings, diags := graph.Settings(config.Inputs{Vars: vars, Env: a.Env, Now: a.Now().UTC()})
+	if diags.HasErrors() {
+		return nil, "", w.refuseIn(diags, files)
+	}
+	if settings.Encryption == nil {
+		return nil, "", fmt.Errorf("%s is encrypted, and the configuration in %s has no encryption block: run in the folder that it was planned in, or a copy of it", path, a.dir())
+	}
+	ring, diags := a.keyring(ctx, settings.Encryption, &secrets.Run{Env: a.Env, Seen: a.secrets.Add})
+	if diags.HasErrors() {
+		return nil, "", w.refuse(diags)
+	}
+	defer func() { err = errors.Join(err, ring.Close()) }()
+	plain, configuration, err = openPlan(ctx, ring, data)
+	switch {
+	case errors.Is(err, keys.ErrWrongKey):
+		return nil, "", w.refuse(hcl.Diagnostics{{
+			Severity: hcl.DiagError, Summary: "Plan file is encrypted with another key", Subject: settings.Encryption.Current.At(""),
+			Detail: fmt.Sprintf("This encryption block does not open %s: %s. Use the settings that it was planned with (in a previous block, if they have changed), or plan again.", path, err),
+		}})
+	case errors.Is(err, keys.ErrDamaged):
+		return nil, "", fmt.Errorf("%s is damaged or was changed; nothing in it is used, plan again: %w", path, err)
+	case err != nil:
+		return nil, "", fmt.Errorf("%s cannot be opened: %w", path, err)
+	}
+	return plain, configuration, nil
+}
