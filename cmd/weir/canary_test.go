@@ -171,17 +171,26 @@ func canaries(w *world.World) *world.World {
 // all of it.
 func TestNoSecretIsLeftBehind(t *testing.T) {
 	for _, c := range []struct {
+		name    string
 		example string
 		world   *world.World
 		tenant  string
 		domain  string
+		state   string // what the state block says; "" for none
 	}{
-		{"quickstart", world.Quickstart(), "contoso", "contoso.example"},
-		{"msp", world.MSP(), "northwind", "northwind.example"},
+		{"quickstart", "quickstart", world.Quickstart(), "contoso", "contoso.example", ""},
+		{"msp", "msp", world.MSP(), "northwind", "northwind.example", ""},
+		{"plaintext", "quickstart", world.Quickstart(), "contoso", "contoso.example", inPlaintext},
+		{"encrypted", "quickstart", world.Quickstart(), "contoso", "contoso.example", byPassphrase},
 	} {
-		t.Run(c.example, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			w := canaries(c.world)
 			s := newSite(t, c.example, w)
+			s.env["PASSPHRASE"] = "CANARY-passphrase" + awkward
+			if c.state != "" {
+				s.rewrite("main.weir.hcl", "weir {\n  required_version = \">= 0.1\"\n}\n", "")
+				s.keepState(c.state)
+			}
 			h := haystack{}
 			before := w.Secrets()
 			tenant := []string{"--tenant", c.tenant}
@@ -254,13 +263,72 @@ func TestNoSecretIsLeftBehind(t *testing.T) {
 			if len(secrets) <= len(before) {
 				t.Errorf("the runs issued no secret; the world has %d", len(secrets))
 			}
-			secrets = append(secrets, "CANARY-wrong-password"+awkward, "CANARY-wrong-secret"+awkward)
+			secrets = append(secrets, "CANARY-wrong-password"+awkward, "CANARY-wrong-secret"+awkward, s.env["PASSPHRASE"])
 			for _, l := range scan(h, secrets) {
 				t.Errorf("%s: secret %s, written as %s", l.where, l.secret, l.encoding)
 			}
 			plant(t, h, secrets)
+
+			// With encryption, nobody's name or address can be read in the bucket or in a plan file, by whom it is for.
+			kept := h.stored()
+			if len(kept) < 5 {
+				t.Fatalf("only %d stored files were looked at", len(kept))
+			}
+			found := map[string]bool{} // by file
+			for _, l := range scan(kept, people(w)) {
+				if c.state == byPassphrase {
+					t.Errorf("%s names %s, written as %s", l.where, l.secret, l.encoding)
+				}
+				found[l.where] = true
+			}
+			if c.state != byPassphrase {
+				// The scan finds them where they are: in the plan, a snapshot and a slot of the journal.
+				for _, part := range []string{"saved.plan", "/snap/", "/log/"} {
+					if !slices.ContainsFunc(slices.Collect(maps.Keys(found)), func(where string) bool { return strings.Contains(where, part) }) {
+						t.Errorf("nobody was found in %s, without encryption: %v", part, slices.Sorted(maps.Keys(found)))
+					}
+				}
+			}
 		})
 	}
+}
+
+// stored is what lies in the bucket or may be carried elsewhere.
+func (h haystack) stored() haystack {
+	out := haystack{}
+	for where, data := range h {
+		if path, is := strings.CutPrefix(where, "file "); is && (strings.Contains(path, "/t/") || strings.Contains(path, "spool") || strings.HasSuffix(path, ".plan")) {
+			out[where] = data
+		}
+	}
+	return out
+}
+
+// people are the addresses and names of everybody in the directories of a world.
+func people(w *world.World) []string {
+	w.RLock()
+	defer w.RUnlock()
+	var out []string
+	add := func(texts ...string) {
+		for _, text := range texts {
+			if len(text)*3/4 >= start && text != w.Automation.EssentialsUser {
+				out = append(out, text)
+			}
+		}
+	}
+	for _, t := range w.Tenants {
+		for _, p := range t.People {
+			add(p.UserPrincipalName, p.Mail, p.DisplayName)
+		}
+		for _, g := range t.Groups {
+			add(g.Mail)
+		}
+		for _, c := range t.Contacts {
+			add(c.Mail, c.DisplayName)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // plant shows that the scan of these very outputs would have found a secret, whatever it was written as.

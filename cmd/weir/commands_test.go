@@ -27,9 +27,10 @@ import (
 //	hold KEY / letgo       another run takes a tenant of the local state, and gives it back
 //	await N                wait until N changing calls since the last look have arrived
 //	jsonlines FILE         every line is one JSON object
+//	sealed DIR             every object in the bucket is encrypted, heads signed
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
-	"await": cmdAwait,
+	"await": cmdAwait, "sealed": cmdSealed,
 }
 
 func need(ts *testscript.TestScript, args []string, n int, usage string) {
@@ -142,6 +143,33 @@ func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	ts.Fatalf("%d changing calls since the last look, want %d", len(server.Changing())-s.seen, n)
+}
+
+// cmdSealed looks at the first word behind the magic of every object.
+func cmdSealed(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, args, 1, "sealed DIR")
+	objects, plain := 0, []string{}
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if !bytes.HasPrefix(data, []byte("weir1 ")) {
+			return err // a lock
+		}
+		objects++
+		method := "weir1 aes256gcm "
+		if d.Name() == "head" {
+			method = "weir1 signed "
+		}
+		if !bytes.HasPrefix(data, []byte(method)) {
+			plain = append(plain, path)
+		}
+		return err
+	}))
+	if sealed := objects > 0 && len(plain) == 0; sealed == neg {
+		ts.Fatalf("%d objects, of which in plaintext: %v", objects, plain)
+	}
 }
 
 func cmdJSONLines(ts *testscript.TestScript, neg bool, args []string) {
