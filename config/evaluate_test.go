@@ -984,3 +984,45 @@ func TestPanicReachesTheCaller(t *testing.T) {
 		panic("driver fault")
 	}})
 }
+
+// TestUnconnected: where no vendor is asked, no credential has to be there; everything else is as it is otherwise.
+func TestUnconnected(t *testing.T) {
+	const src = `
+provider "essentials" "us1" {
+  stack    = "us1"
+  user     = env("ESSENTIALS_USER")
+  password = secret("env://ESSENTIALS_PASSWORD")
+}
+provider "essentials" "eu1" {
+  stack    = "eu1"
+  user     = env("ESSENTIALS_USER")
+  password = secret("env://ESSENTIALS_PASSWORD")
+}
+tenant "a" {
+  primary_domain = "a.example"
+  essentials     = provider.essentials.us1
+  tags           = { ring = "1" }
+}
+tenant "b" {
+  primary_domain = "a.example"
+  essentials     = provider.essentials.eu1
+}
+`
+	g := mustLoad(t, files(src))
+	none := func(string) (string, bool) { return "", false }
+	f, diags := g.Frame(Inputs{Now: now, Env: none, Unconnected: true})
+	if diags.HasErrors() {
+		t.Fatal(text(diags, g))
+	}
+	if len(f.Tenants) != 2 || f.Tenants[0].Essentials != nil || f.Tenants[0].Tags["ring"] != "1" || len(f.Providers) != 0 {
+		t.Errorf("%d tenants, %d providers", len(f.Tenants), len(f.Providers))
+	}
+	// The twin: a run that asks vendors needs the name, and other mistakes are mistakes here too.
+	if _, diags := g.Frame(Inputs{Now: now, Env: none}); !strings.Contains(text(diags, g), "is not set") {
+		t.Errorf("connected, without the variable: %s", text(diags, g))
+	}
+	g = mustLoad(t, files(src+"tenant \"c\" {\n  primary_domain = env(\"NOPE\")\n  essentials = null\n}"))
+	if _, diags := g.Frame(Inputs{Now: now, Env: none, Unconnected: true}); !strings.Contains(text(diags, g), "is not set") {
+		t.Errorf("a tenant that needs a variable: %s", text(diags, g))
+	}
+}

@@ -79,6 +79,9 @@ func (g *Graph) Frame(in Inputs) (*Frame, hcl.Diagnostics) {
 	f.Settings = ev.settings()
 	f.Safeguard = ev.safeguard()
 	for _, key := range sortedKeys(g.root.providers) {
+		if in.Unconnected {
+			break
+		}
 		if p, ok := ev.provider(g.root.providers[key]); ok {
 			f.Providers = append(f.Providers, p)
 			fe.providers[providerRef{p.Type, p.Name}] = p

@@ -165,7 +165,7 @@ func (ev *evaluator) tenantNode(n *node) {
 		fail("Tenant key used twice", "key", "%s and %s (%s) both have the key %q, which names a tenant's state and must be unique.", t.Address, other.Address, place(other.Range), t.Key)
 	} else {
 		place := t.Stack + "/" + t.PrimaryDomain
-		if other := fe.byDomain[place]; other != nil {
+		if other := fe.byDomain[place]; other != nil && !ev.in.Unconnected {
 			fail("Organization claimed twice", "primary_domain", "%s and %s (%s) both have the primary domain %q, but one organization is one tenant.", t.Address, other.Address, placeOf(other), t.PrimaryDomain)
 		}
 		fe.byDomain[place] = t

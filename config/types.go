@@ -21,6 +21,9 @@ type Inputs struct {
 	Now time.Time
 	// Simulated says that the run is against a simulator: providers then need no credentials of their own.
 	Simulated bool
+	// Unconnected says that no vendor is asked: provider bodies are left alone, so that none of the credentials that
+	// they name has to be there. Frame.Providers is empty then, and no tenant has a provider or a stack.
+	Unconnected bool
 }
 
 // VarInput is one given value of a root variable.
