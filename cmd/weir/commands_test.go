@@ -26,11 +26,19 @@ import (
 //	nostate                no state was ever written below the working folder
 //	hold KEY / letgo       another run takes a tenant of the local state, and gives it back
 //	await N                wait until N changing calls since the last look have arrived
+//	doubt KEY              wait until an operation on a tenant of the local state was begun and not ended
+//	tamper KEY SERIAL      change one byte of the record of a version in the local state
+//	lose KEY SERIAL        remove it
+//	calls N                the simulator has had N calls since the last look, reading ones too ("+" for at least one)
 //	jsonlines FILE         every line is one JSON object
 //	sealed DIR             every object in the bucket is encrypted, heads signed
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
+<<<<<<< HEAD
 	"await": cmdAwait, "sealed": cmdSealed,
+=======
+	"await": cmdAwait, "doubt": cmdDoubt, "tamper": cmdTamper, "lose": cmdLose, "calls": cmdCalls,
+>>>>>>> c33acc2 (cmd: look into the history of state, and mend it)
 }
 
 func need(ts *testscript.TestScript, args []string, n int, usage string) {
@@ -145,6 +153,7 @@ func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%d changing calls since the last look, want %d", len(server.Changing())-s.seen, n)
 }
 
+<<<<<<< HEAD
 // cmdSealed looks at the first word behind the magic of every object.
 func cmdSealed(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, args, 1, "sealed DIR")
@@ -169,6 +178,64 @@ func cmdSealed(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 	if sealed := objects > 0 && len(plain) == 0; sealed == neg {
 		ts.Fatalf("%d objects, of which in plaintext: %v", objects, plain)
+=======
+// cmdDoubt looks until something is under way; only a run that begins nothing reaches the end of its patience.
+func cmdDoubt(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 1, "doubt KEY")
+	ctx := context.Background()
+	bucket, err := store.OpenBucket(ctx, "file://"+filepath.ToSlash(ts.MkAbs(".weir/state")), store.Options{})
+	ts.Check(err)
+	defer func() { _ = bucket.Close() }()
+	tenant, err := bucket.Tenant(args[0])
+	ts.Check(err)
+	for range 3000 {
+		s, err := tenant.State(ctx)
+		ts.Check(err)
+		if len(s.InDoubt) > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("nothing was begun")
+}
+
+// recordOf finds the record of one version in the local state.
+func recordOf(ts *testscript.TestScript, args []string) string {
+	need(ts, args, 2, "tamper|lose KEY SERIAL")
+	serial, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	found, err := filepath.Glob(filepath.Join(ts.MkAbs(".weir/state"), "t", args[0], "runs", fmt.Sprintf("%010d-*", serial)))
+	ts.Check(err)
+	for _, path := range found {
+		if !strings.HasSuffix(path, ".lk") {
+			return path
+		}
+	}
+	ts.Fatalf("no record of version %d", serial)
+	return ""
+}
+
+func cmdTamper(ts *testscript.TestScript, _ bool, args []string) {
+	path := recordOf(ts, args)
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	data[len(data)-1] ^= 1
+	ts.Check(os.WriteFile(path, data, 0o600))
+}
+
+func cmdLose(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.Remove(recordOf(ts, args)))
+}
+
+func cmdCalls(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, args, 1, "calls N")
+	s, server := scriptOf(ts), serverOf(ts)
+	all := len(server.Journal())
+	fresh := all - s.calls
+	s.calls = all
+	if ok := strconv.Itoa(fresh) == args[0] || args[0] == "+" && fresh > 0; ok == neg {
+		ts.Fatalf("%d calls, want %s", fresh, args[0])
+>>>>>>> c33acc2 (cmd: look into the history of state, and mend it)
 	}
 }
 

@@ -67,6 +67,7 @@ type scriptKey struct{}
 type script struct {
 	server *sim.Server
 	seen   int          // changing calls already looked at
+	calls  int          // calls of any kind already looked at
 	letgo  func() error // gives back the tenant that another run holds; nil when none does
 }
 

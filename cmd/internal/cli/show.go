@@ -21,12 +21,12 @@ func (a *App) showCommand() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if len(args) == 0 {
-				w, err := a.open(cmd.Context(), c)
+				w, err := a.remember(cmd.Context(), c)
 				if err != nil {
 					return err
 				}
 				defer func() { err = errors.Join(err, w.close()) }()
-				return w.eachState(cmd.Context(), func(_ string, s *state.State) error { return a.showState(s, asJSON) })
+				return w.eachState(cmd.Context(), func(_ *unit, s *state.State) error { return a.showState(s, asJSON) })
 			}
 			p, _, err := a.readPlan(cmd.Context(), c, a.path(args[0]))
 			if err != nil {
@@ -70,7 +70,7 @@ func (a *App) outputCommand() *cobra.Command {
 		Short: "Show the root module's outputs as last applied",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			w, err := a.open(cmd.Context(), c)
+			w, err := a.remember(cmd.Context(), c)
 			if err != nil {
 				return err
 			}

@@ -48,8 +48,11 @@ type unit struct {
 }
 
 // units are the tenants that the selection leaves, in order of key.
-func (w *workspace) units() ([]*unit, error) {
-	selected, err := w.frame.Select(w.flags.tenants)
+func (w *workspace) units() ([]*unit, error) { return w.unitsOf(w.flags.tenants) }
+
+// unitsOf are the tenants that those selectors leave.
+func (w *workspace) unitsOf(selectors []string) ([]*unit, error) {
+	selected, err := w.frame.Select(selectors)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,8 @@ type configFlags struct {
 	// fromPlaintext lets states be read that are not encrypted though the configuration says so. It is no flag of every
 	// command: state rekey sets it.
 	fromPlaintext bool
+	// unconnected says that the command asks no vendor, so that no credential has to be there.
+	unconnected bool
 }
 
 func (f *configFlags) register(flags *pflag.FlagSet) {
@@ -177,7 +179,7 @@ func (w *workspace) load(fsys fs.FS, given []config.VarInput) error {
 			return w.refuseIn(varDiags, files)
 		}
 	}
-	frame, frameDiags := graph.Frame(config.Inputs{Vars: vars, Env: w.around.env, Now: w.around.now(), Simulated: w.around.realm != "live"})
+	frame, frameDiags := graph.Frame(config.Inputs{Vars: vars, Env: w.around.env, Now: w.around.now(), Simulated: w.around.realm != "live", Unconnected: w.flags.unconnected})
 	w.frame = frame
 	if d := unfit(frame); d != nil {
 		return w.refuse(hcl.Diagnostics{d})

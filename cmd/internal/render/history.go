@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,7 @@ func (r *Run) tally() string {
 		}
 		objects++
 		switch c.Action {
+		case "bind", "deliver": // notes that Weir makes to itself
 		case "create":
 			added++
 		case "delete", "release":
@@ -69,7 +71,7 @@ func (r *Run) tally() string {
 		}
 	}
 	var parts []string
-	if objects > 0 {
+	if added+changed+removed > 0 {
 		parts = append(parts, fmt.Sprintf("+%d ~%d -%d", added, changed, removed))
 	}
 	if n := total - objects; n > 0 {
@@ -165,7 +167,7 @@ func (p *printer) runs(runs []Run, now time.Time) {
 		total += widths[c] + 2
 	}
 	columns := plan + 1
-	if total > p.o.width() {
+	if slices.IndexFunc(runs, func(r Run) bool { return r.Plan != "" }) < 0 || total > p.o.width() {
 		columns, total = plan, total-widths[plan]-2
 	}
 	indent := strings.Repeat(" ", 6)

@@ -29,3 +29,6 @@ func (o Options) width() int {
 	}
 	return max(o.Width, 40)
 }
+
+// Command is a weir command to type, with the flags that it has to repeat.
+func Command(verb string, flags []string) string { return Options{Flags: flags}.command(verb) }
