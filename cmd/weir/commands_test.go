@@ -34,11 +34,7 @@ import (
 //	sealed DIR             every object in the bucket is encrypted, heads signed
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
-<<<<<<< HEAD
-	"await": cmdAwait, "sealed": cmdSealed,
-=======
-	"await": cmdAwait, "doubt": cmdDoubt, "tamper": cmdTamper, "lose": cmdLose, "calls": cmdCalls,
->>>>>>> c33acc2 (cmd: look into the history of state, and mend it)
+	"await": cmdAwait, "sealed": cmdSealed, "doubt": cmdDoubt, "tamper": cmdTamper, "lose": cmdLose, "calls": cmdCalls,
 }
 
 func need(ts *testscript.TestScript, args []string, n int, usage string) {
@@ -153,7 +149,6 @@ func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%d changing calls since the last look, want %d", len(server.Changing())-s.seen, n)
 }
 
-<<<<<<< HEAD
 // cmdSealed looks at the first word behind the magic of every object.
 func cmdSealed(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, args, 1, "sealed DIR")
@@ -178,7 +173,9 @@ func cmdSealed(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 	if sealed := objects > 0 && len(plain) == 0; sealed == neg {
 		ts.Fatalf("%d objects, of which in plaintext: %v", objects, plain)
-=======
+	}
+}
+
 // cmdDoubt looks until something is under way; only a run that begins nothing reaches the end of its patience.
 func cmdDoubt(ts *testscript.TestScript, _ bool, args []string) {
 	need(ts, args, 1, "doubt KEY")
@@ -235,7 +232,6 @@ func cmdCalls(ts *testscript.TestScript, neg bool, args []string) {
 	s.calls = all
 	if ok := strconv.Itoa(fresh) == args[0] || args[0] == "+" && fresh > 0; ok == neg {
 		ts.Fatalf("%d calls, want %s", fresh, args[0])
->>>>>>> c33acc2 (cmd: look into the history of state, and mend it)
 	}
 }
 

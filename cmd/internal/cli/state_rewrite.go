@@ -69,7 +69,7 @@ func (w *workspace) rewriteState(ctx context.Context, u *unit, f rewriteFlags, r
 			return false, errNotApproved
 		}
 	}
-	lease, err := w.hold(ctx, u, f, r.command, now.Tenant)
+	lease, err := w.holdState(ctx, u, f, r.command, now.Tenant)
 	if err != nil {
 		return false, err
 	}
@@ -90,8 +90,8 @@ func (w *workspace) rewriteState(ctx context.Context, u *unit, f rewriteFlags, r
 
 var errNotApproved = errors.New("not approved; nothing was changed")
 
-// hold takes a state for a command. Another run that holds it ends the command with exit code 5.
-func (w *workspace) hold(ctx context.Context, u *unit, f rewriteFlags, command string, meta state.TenantMeta) (*store.Lease, error) {
+// holdState takes a state for a command. Another run that holds it ends the command with exit code 5.
+func (w *workspace) holdState(ctx context.Context, u *unit, f rewriteFlags, command string, meta state.TenantMeta) (*store.Lease, error) {
 	tenant, err := w.place(u)
 	if err != nil {
 		return nil, err
@@ -100,8 +100,7 @@ func (w *workspace) hold(ctx context.Context, u *unit, f rewriteFlags, command s
 		return nil, err
 	}
 	meta.Configuration = w.lineage
-	holder := store.Holder{Run: w.app.id("run"), Who: w.app.who(), Host: hostname(), Operation: command, Process: store.ThisProcess()}
-	lease, err := tenant.Acquire(ctx, holder, store.AcquireOptions{
+	lease, err := tenant.Acquire(ctx, w.holder(command), store.AcquireOptions{
 		TTL: w.ttl, LockTimeout: f.lockTimeout, Realm: w.around.realm, Tenant: meta,
 		Waiting: func(h *store.HeldError) {
 			w.app.say("%s is held by %s since %s; waiting", named(u.key), render.SafeText(h.Who), h.Since.Format(time.TimeOnly))
