@@ -96,6 +96,8 @@ type PoolOptions struct {
 	VendorData string
 	// AllowHosts are the hosts besides the vendors' own to which the operator lets credentials go.
 	AllowHosts []string
+	// Around, when given, stands around what sends each try of each vendor's calls.
+	Around func(http.RoundTripper) http.RoundTripper
 }
 
 // Pool makes connections. Tenants that name the same provider block share one client where the vendor allows it. Safe
@@ -308,6 +310,7 @@ func (p *Pool) allowed(base string) error {
 
 func (p *Pool) transport(o transport.Options) transport.Options {
 	o.Version, o.RootCAs, o.Secrets, o.Sleep = p.options.Version, p.roots, p.options.Redactor, p.options.Sleep
+	o.Around = p.options.Around
 	return o
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/weir-project/weir/cmd/internal/render"
 	"github.com/weir-project/weir/providers"
+	"github.com/weir-project/weir/state/store"
 )
 
 // Version is the program's version; releases set it when linking.
@@ -39,6 +41,12 @@ type App struct {
 	StdinTTY, StdoutTTY, StderrTTY bool
 	// Width is the terminal's, 0 when unknown.
 	Width int
+	// AroundStore and AroundVendors stand between a run and its state storage, and the vendors; nil is nothing. The
+	// program itself has none: tests watch, stop and kill runs there.
+	AroundStore   func(store.Store) store.Store
+	AroundVendors func(http.RoundTripper) http.RoundTripper
+	// Process is by what others tell whether the holder of a tenant is dead; nil is this process.
+	Process func() store.Process
 
 	secrets *providers.Redactor
 	global  globalFlags

@@ -191,7 +191,7 @@ func (w *workspace) changeKey(ctx context.Context, from, to string, o store.Acqu
 
 // holder names this run in state.
 func (w *workspace) holder(operation string) store.Holder {
-	return store.Holder{Run: w.app.id("run"), Who: w.app.who(), Host: hostname(), Operation: operation, Process: store.ThisProcess()}
+	return store.Holder{Run: w.app.id("run"), Who: w.app.who(), Host: hostname(), Operation: operation, Process: w.app.process()}
 }
 
 // hold takes a tenant for a moment.

@@ -194,7 +194,7 @@ func (w *workspace) load(fsys fs.FS, given []config.VarInput) error {
 		_, _ = w.secrets.Resolve(context.Background(), ref)
 	}
 	w.digest = digestOf(graph.Digest(), frame)
-	pool, err := providers.NewPool(providers.PoolOptions{Endpoints: w.around.endpoints, Secrets: w.secrets, Redactor: w.app.secrets, Version: Version, Now: w.around.now, Sleep: w.app.Sleep, AllowHosts: w.allowHosts()})
+	pool, err := providers.NewPool(providers.PoolOptions{Endpoints: w.around.endpoints, Secrets: w.secrets, Redactor: w.app.secrets, Version: Version, Now: w.around.now, Sleep: w.app.Sleep, AllowHosts: w.allowHosts(), Around: w.app.AroundVendors})
 	if err != nil {
 		return err
 	}
@@ -328,7 +328,7 @@ func (w *workspace) openState(ctx context.Context) error {
 			return err
 		}
 	}
-	bucket, err := store.OpenBucket(ctx, w.stateURL, store.Options{Keys: w.keys, FromPlaintext: w.flags.fromPlaintext})
+	bucket, err := w.app.bucket(ctx, w.stateURL, store.Options{Keys: w.keys, FromPlaintext: w.flags.fromPlaintext})
 	if err != nil {
 		return fmt.Errorf("state %s: %w", w.stateURL, err)
 	}
@@ -356,7 +356,7 @@ func (w *workspace) prepareFolder() error {
 	}
 	ignore := filepath.Join(root, ".gitignore")
 	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(ignore, []byte("*\n"), 0o600)
+		return writeWhole(ignore, []byte("*\n"))
 	}
 	return nil
 }
@@ -404,7 +404,7 @@ func (w *workspace) recordLineage() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(w.lineageFile(), append(data, '\n'), 0o600); err != nil {
+	if err := writeWhole(w.lineageFile(), append(data, '\n')); err != nil {
 		return err
 	}
 	w.fresh = false

@@ -56,6 +56,8 @@ type Options struct {
 	NewID  func() string
 	// Base sends one request; nil is an http.Transport of its own, which verifies TLS.
 	Base http.RoundTripper
+	// Around, when given, stands directly around Base and sees every try.
+	Around func(http.RoundTripper) http.RoundTripper
 }
 
 const (
@@ -101,6 +103,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Base == nil {
 		o.Base = base(o.RootCAs)
+	}
+	if o.Around != nil {
+		o.Base = o.Around(o.Base)
 	}
 	o.Retry = o.Retry.withDefaults()
 	return o
