@@ -99,7 +99,7 @@ func (r *run) settleAccounts(ctx context.Context) error {
 	r.mu.Lock()
 	for _, d := range r.State.Doubts() {
 		switch {
-		case d.Mail == "" || !d.Time.Before(r.Plan.Observed.At):
+		case d.Mail == "" || !r.doubts[d.Op]:
 		case d.Type == planner.LiftExemption:
 			lifts = append(lifts, d)
 		default:

@@ -136,6 +136,9 @@ type run struct {
 	report    *Report
 	failed    map[string]bool
 	succeeded map[string]bool
+	// doubts are the operations that earlier runs left in doubt: everything that was read for this one was read after them,
+	// whatever the clocks of the machines say.
+	doubts map[string]bool
 	// settled are the addresses that are as they are wanted, left those that are known not to be.
 	settled  map[string]bool
 	left     []*planner.Change
@@ -162,7 +165,10 @@ func inFlight(ctx context.Context) (context.Context, context.CancelFunc) {
 func Run(ctx context.Context, req Request) (*Report, error) {
 	r := &run{
 		Request: req, report: &Report{Applied: map[string]int{}, Values: map[string]cty.Value{}}, failed: map[string]bool{}, succeeded: map[string]bool{}, settled: map[string]bool{},
-		part: map[string]*planner.Change{}, serial: map[string]*sync.Mutex{},
+		doubts: map[string]bool{}, part: map[string]*planner.Change{}, serial: map[string]*sync.Mutex{},
+	}
+	for op := range req.State.InDoubt {
+		r.doubts[op] = true
 	}
 	if r.Parallel == 0 {
 		r.Parallel = 4
