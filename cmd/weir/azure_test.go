@@ -16,20 +16,6 @@ func (s *site) keepStateIn(url string) {
 	s.rewrite("main.weir.hcl", `  required_version = ">= 0.1"`, fmt.Sprintf("  state {\n    url       = %q\n    plaintext = true\n  }", url))
 }
 
-// TestKilledOnAzureStorage: what a killed run had done and begun stands in the bucket, and the next run goes on from it.
-func TestKilledOnAzureStorage(t *testing.T) {
-	connection := storetest.Azurite(t, "weir-state")
-	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
-	s, h := newHeldSite(t)
-	s.env["AZURE_STORAGE_CONNECTION_STRING"] = connection
-	s.keepStateIn("azblob://weir-state?prefix=msp/")
-	t.Logf("killed in %s", s.killAt(h, 10, true))
-	s.weir(0, "apply", "--auto-approve")
-	s.credential()
-	s.empty()
-	s.weir(0, "drift")
-}
-
 // TestMainJobOnAzureStorage: the main job with state in Azure Blob Storage, over its real protocol.
 func TestMainJobOnAzureStorage(t *testing.T) {
 	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", storetest.Azurite(t, "weir-state"))

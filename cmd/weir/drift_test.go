@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -173,6 +174,14 @@ func TestSecretTakenAway(t *testing.T) {
 // credential is the one client secret of Contoso's application, which must be what Essentials signs in with.
 func (s *site) credential() world.Secret {
 	s.t.Helper()
+	secret, err := s.lookCredential()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return secret
+}
+
+func (s *site) lookCredential() (world.Secret, error) {
 	w := s.server.World()
 	w.RLock()
 	defer w.RUnlock()
@@ -183,13 +192,13 @@ func (s *site) credential() world.Secret {
 		}
 	}
 	if len(ours) != 1 || len(ours[0].Secrets) != 1 {
-		s.t.Fatalf("%d applications that Weir made, want one with one secret", len(ours))
+		return world.Secret{}, fmt.Errorf("the credential: %d applications that Weir made, want one with one secret", len(ours))
 	}
 	have := w.Organization("contoso.example").Azure
 	if have == nil || have.ADKey != ours[0].Secrets[0].Value || have.ApplicationID != ours[0].AppID {
-		s.t.Fatal("what Essentials signs in with is not the application's secret")
+		return world.Secret{}, errors.New("the credential that Essentials signs in with is not the application's secret")
 	}
-	return *ours[0].Secrets[0]
+	return *ours[0].Secrets[0], nil
 }
 
 // TestDeletedInThePortal: what somebody deleted is found to be gone, made again, and then there is nothing to do.

@@ -23,8 +23,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// "weir" itself is a command of the scripts; this is the program as a process, for scripts that kill it.
-	testscript.Main(m, map[string]func(){"weir-process": main})
+	// "weir" itself is a command of the scripts; this is the program as a process, for scripts and
+	// tests that kill it.
+	testscript.Main(m, map[string]func(){"weir-process": process})
 }
 
 // TestScripts runs testdata/script/*.txtar through the program's real entry point, against simulators on loopback TLS.

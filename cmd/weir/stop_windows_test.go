@@ -1,0 +1,3 @@
+package main
+
+func stop() { panic("a process cannot be stopped here") }
