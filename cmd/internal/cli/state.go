@@ -31,6 +31,7 @@ no block claims any more are selected by their key.`,
 	cmd.AddCommand(
 		a.stateListCommand(), a.stateShowCommand(), a.statePullCommand(), a.statePushCommand(), a.stateMoveCommand(), a.stateRemoveCommand(),
 		a.stateHistoryCommand(), a.stateDiffCommand(), a.stateRollbackCommand(), a.stateAuditCommand(), a.stateUnlockCommand(),
+		a.stateCollectCommand(), a.stateRekeyCommand(), a.statePurgeCommand(),
 	)
 	return cmd
 }

@@ -445,12 +445,20 @@ func (w *workspace) print(diags hcl.Diagnostics, more map[string]*hcl.File) {
 
 // confirm asks a person; only "yes" counts.
 func (a *App) confirm(ctx context.Context, question string) (bool, error) {
+	return a.confirmWord(ctx, question, "yes")
+}
+
+// confirmWord asks a person; only the given word counts.
+func (a *App) confirmWord(ctx context.Context, question, word string) (bool, error) {
 	if !a.StdinTTY {
 		if _, ok := a.Env("WEIR_ASSUME_TTY"); !ok {
+			if word != "yes" {
+				return false, errors.New("nobody can be asked here, and this needs a person's word")
+			}
 			return false, errors.New("nobody can be asked here: pass --auto-approve, or apply a saved plan")
 		}
 	}
-	_, _ = fmt.Fprintf(a.Stderr, "\n%s\n  Only \"yes\" is taken as approval: ", question)
+	_, _ = fmt.Fprintf(a.Stderr, "\n%s\n  Only %q is taken as approval: ", question, word)
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.Stdin).ReadString('\n') // no answer is not "yes"
@@ -458,7 +466,7 @@ func (a *App) confirm(ctx context.Context, question string) (bool, error) {
 	}()
 	select {
 	case line := <-answer:
-		return strings.TrimSpace(line) == "yes", nil
+		return strings.TrimSpace(line) == word, nil
 	case <-ctx.Done():
 		return false, nil // an interrupt at the question is an answer
 	}
