@@ -16,11 +16,13 @@ func (s *site) keepStateIn(url string) {
 	s.rewrite("main.weir.hcl", `  required_version = ">= 0.1"`, fmt.Sprintf("  state {\n    url       = %q\n    plaintext = true\n  }", url))
 }
 
-// TestMainJobOnAzureStorage: the main job with state in Azure Blob Storage, over its real protocol.
+// TestMainJobOnAzureStorage: the main job with state in Azure Blob Storage, encrypted, over its real protocol.
 func TestMainJobOnAzureStorage(t *testing.T) {
 	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", storetest.Azurite(t, "weir-state"))
 	s := newSite(t, "quickstart", world.Quickstart())
 	s.keepStateIn("azblob://weir-state?prefix=msp/")
+	s.rewrite("main.weir.hcl", inPlaintext, byPassphrase)
+	s.env["PASSPHRASE"] = passphrase
 	before := s.comparable()
 	s.weir(2, "plan", "--detailed-exitcode")
 	s.weir(0, "apply", "--auto-approve")

@@ -122,20 +122,20 @@ func TestEncryptionMisconfigured(t *testing.T) {
 			want: []string{"NOBODY_SET_THIS is not set", "state.weir.hcl line 4"}, mended: byPassphrase,
 		},
 		{
-			name: "no encryption block", bucket: byPassphrase, block: "",
-			want: []string{"State is encrypted", "no encryption block"}, mended: byPassphrase,
+			name: "no encryption block", bucket: byRecipients, block: "",
+			want: []string{"State is encrypted", "no encryption block"}, mended: byRecipients,
 		},
 		{
-			name: "plaintext where state is encrypted", bucket: byPassphrase, block: inPlaintext,
-			want: []string{"State is encrypted", "plaintext = true"}, mended: byPassphrase,
+			name: "plaintext where state is encrypted", bucket: byRecipients, block: inPlaintext,
+			want: []string{"State is encrypted", "plaintext = true"}, mended: byRecipients,
 		},
 		{
 			name: "encryption where state is plaintext", bucket: inPlaintext, block: byPassphrase,
 			want: []string{"State is not encrypted", "weir state rekey --from-plaintext"}, mended: inPlaintext,
 		},
 		{
-			name: "plaintext and encryption", bucket: byPassphrase, block: inPlaintext + "\n    " + byPassphrase,
-			want: []string{"Invalid encryption", "Take one of them out"}, mended: byPassphrase,
+			name: "plaintext and encryption", bucket: byRecipients, block: inPlaintext + "\n    " + byRecipients,
+			want: []string{"Invalid encryption", "Take one of them out"}, mended: byRecipients,
 		},
 		{
 			name: "recipients without identity", bucket: byRecipients, block: `encryption { recipients = ["` + recipient + `"] }`,
@@ -174,29 +174,29 @@ func TestEncryptionMisconfigured(t *testing.T) {
 			want: []string{"encrypted with another key", "keeper = secret", "previous block"},
 		},
 		{
-			name: "two kinds", bucket: byPassphrase, block: `encryption {
+			name: "two kinds", bucket: byKeeper, block: `encryption {
       passphrase = secret("env://PASSPHRASE")
       keeper     = secret("env://KEEPER")
     }`,
-			want: []string{"exactly one kind of key", "passphrase and keeper", "escrow"}, mended: byPassphrase,
+			want: []string{"exactly one kind of key", "passphrase and keeper", "escrow"}, mended: byKeeper,
 		},
 		{
-			name: "malformed escrow", bucket: byPassphrase, block: `encryption {
-      passphrase = secret("env://PASSPHRASE")
+			name: "malformed escrow", bucket: byKeeper, block: `encryption {
+      keeper = secret("env://KEEPER")
       escrow {
         recipients = ["age1nobody"]
       }
     }`,
-			want: []string{"encryption.escrow[0].recipients[0]", "no age recipient", "line 7"}, mended: byPassphrase,
+			want: []string{"encryption.escrow[0].recipients[0]", "no age recipient", "line 7"}, mended: byKeeper,
 		},
 		{
-			name: "previous without its secret", bucket: byPassphrase, block: `encryption {
-      passphrase = secret("env://PASSPHRASE")
+			name: "previous without its secret", bucket: byKeeper, block: `encryption {
+      keeper = secret("env://KEEPER")
       previous {
         passphrase = secret("env://NOBODY_SET_THIS")
       }
     }`,
-			want: []string{"NOBODY_SET_THIS is not set", "line 7"}, mended: byPassphrase,
+			want: []string{"NOBODY_SET_THIS is not set", "line 7"}, mended: byKeeper,
 		},
 		{
 			name: "new tenant under another passphrase", bucket: byPassphrase, block: `encryption { passphrase = secret("env://OTHER") }`,
@@ -204,12 +204,12 @@ func TestEncryptionMisconfigured(t *testing.T) {
 			want: []string{"encrypted with another key", "previous block"}, mended: byPassphrase,
 		},
 		{
-			name: "new tenant in plaintext beside encrypted ones", bucket: byPassphrase, block: inPlaintext,
+			name: "new tenant in plaintext beside encrypted ones", bucket: byRecipients, block: inPlaintext,
 			more: customer("tailspin"), args: []string{"--tenant", "tailspin"},
-			want: []string{"State is encrypted", "plaintext = true"}, mended: byPassphrase,
+			want: []string{"State is encrypted", "plaintext = true"}, mended: byRecipients,
 		},
 		{
-			name: "head of another tenant", bucket: byPassphrase, block: byPassphrase, args: []string{"--tenant", "fabrikam"},
+			name: "head of another tenant", bucket: byRecipients, block: byRecipients, args: []string{"--tenant", "fabrikam"},
 			break_: func(t *testing.T, bucket string) {
 				head, err := os.ReadFile(filepath.Join(bucket, "t", "contoso", "head"))
 				if err == nil {
@@ -244,7 +244,11 @@ func TestEncryptionMisconfigured(t *testing.T) {
 			}
 			before := fingerprint(t, s.dir)
 			s.server.ClearJournal()
-			for _, command := range [][]string{{"apply", "--auto-approve"}, {"plan", "--out", "saved.plan"}, {"drift"}, {"state", "list"}} {
+			commands := [][]string{{"apply", "--auto-approve"}, {"plan", "--out", "saved.plan"}}
+			if row.name == "wrong passphrase" {
+				commands = append(commands, []string{"drift"}, []string{"state", "list"}, []string{"output"}, []string{"destroy", "--auto-approve"})
+			}
+			for _, command := range commands {
 				code, stdout, stderr := s.run(append(command, row.args...)...)
 				if code != 1 {
 					t.Errorf("weir %s: exit code %d\n%s\n%s", strings.Join(command, " "), code, tail(stdout), tail(stderr))

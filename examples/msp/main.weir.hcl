@@ -2,6 +2,18 @@
 
 weir {
   required_version = ">= 0.1"
+
+  # State is kept in .weir/ beside the files. A team keeps it in a bucket, encrypted:
+  #
+  # state {
+  #   url = "azblob://weir-state?prefix=msp/"
+  #   encryption {
+  #     passphrase = secret("env://WEIR_STATE_PASSPHRASE")
+  #     escrow {
+  #       recipients = ["age1…"] # their secret key lies in a safe, for the day when the passphrase is lost
+  #     }
+  #   }
+  # }
 }
 
 provider "essentials" "us1" {
