@@ -4,50 +4,42 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/weir-project/weir/state"
+	"github.com/weir-project/weir/state/keys"
 )
 
-// filled returns a store with one tenant that has a checkpoint and a journal
-// after it, and the same bytes once more to compare with.
-func filled(t *testing.T) *mem {
+// long reports whether the long forms of tests are asked for: the same tests with longer parameters.
+func long() bool { return os.Getenv("WEIR_LONG") != "" }
+
+// made returns a bucket with the specimen.
+func made(t *testing.T, o Options) *mem {
 	t.Helper()
 	s := NewMem().(*mem)
-	l := acquire(t, tenant(t, s, newFakeClock()), "run-1")
-	record(t, l, 1, 3)
-	if err := l.Checkpoint(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	record(t, l, 3, 4)
-	l.closeJournal()
-	if err := l.swapHead(t.Context(), func(h *headV1) { h.Lease = nil }); err != nil {
-		t.Fatal(err)
-	}
-	l.cancel(ErrReleased)
-	l.wg.Wait()
+	specimen(t, s, "contoso", o)
 	return s
 }
 
 // refused reports how reading and taking the tenant fail, and that neither
 // writes anything.
-func refused(t *testing.T, s *mem, what string) {
+func refused(t *testing.T, s *mem, o Options, what string) {
 	t.Helper()
 	f := &faulty{Store: s}
-	b := NewBucket(f, Options{Clock: newFakeClock()})
-	b.probed = true
-	tn, err := b.Tenant("contoso")
-	if err != nil {
-		t.Fatal(err)
-	}
+	tn := locked(t, f, newFakeClock(), "contoso", o)
+	tn.b.probed = true
 	if _, err := tn.State(t.Context()); !unreadable(err) {
 		t.Errorf("%s: read: %v, want a refusal", what, err)
 	}
-	o := options()
-	o.Dead = func(Process) bool { return true }
-	l, err := tn.Acquire(t.Context(), Holder{Run: "run-2"}, o)
+	l, err := takeOver(tn)
 	if !unreadable(err) {
 		t.Errorf("%s: acquire: %v, want a refusal", what, err)
 	}
@@ -59,109 +51,319 @@ func refused(t *testing.T, s *mem, what string) {
 	}
 }
 
+// takeOver takes a tenant from a run that is dead.
+func takeOver(tn *Tenant) (*Lease, error) {
+	o := options()
+	o.Dead = func(Process) bool { return true }
+	return tn.Acquire(context.Background(), Holder{Run: "next", Who: "bob"}, o)
+}
+
+// twin shows that what was refused before its harm is read and taken without it.
+func twin(t *testing.T, s *mem, o Options) {
+	t.Helper()
+	tn := locked(t, &mem{objects: maps.Clone(s.objects)}, newFakeClock(), "contoso", o)
+	checkSpecimen(t, tn)
+	l, err := takeOver(tn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSpecimenState(t, l.State())
+	release(t, l)
+}
+
 func unreadable(err error) bool {
 	return errors.Is(err, state.ErrDamaged) || errors.Is(err, state.ErrFormat) ||
-		errors.Is(err, ErrRolledBack) || errors.Is(err, ErrHeadless)
+		errors.Is(err, ErrRolledBack) || errors.Is(err, ErrHeadless) || errors.Is(err, keys.ErrWrongKey)
 }
 
-func TestDamageIsRefused(t *testing.T) {
-	s := filled(t)
-	for key, body := range s.objects {
-		if old := strings.Contains(key, "snap/0000000001") || strings.HasSuffix(key, "log/0000000001") ||
-			strings.HasSuffix(key, "log/0000000002") || strings.HasSuffix(key, "log/0000000003"); old {
-			continue // superseded by the checkpoint, and not read any more
-		}
-		t.Run(key, func(t *testing.T) {
-			for i := range body {
-				bad := bytes.Clone(body)
-				bad[i] ^= 1 << (i % 8)
-				s.objects[key] = bad
-				refused(t, s, "a flipped bit")
-				if i%7 == 0 || strings.HasSuffix(key, "/head") {
-					s.objects[key] = body[:i]
-					refused(t, s, "cut off")
-				}
-				if t.Failed() {
-					t.Fatalf("at byte %d of %d", i, len(body))
-				}
-			}
-			s.objects[key] = append(bytes.Clone(body), 'x')
-			refused(t, s, "more at the end")
-			delete(s.objects, key)
-			if !strings.Contains(key, "/log/") { // the last slot gone is a shorter journal
-				refused(t, s, "gone")
-			}
-			s.objects[key] = body
-		})
+// live returns the keys of what the state is read from, sorted: head, manifest, parts and slots after the checkpoint.
+func live(t *testing.T, s *mem, o Options) []string {
+	t.Helper()
+	tn := locked(t, s, newFakeClock(), "contoso", o)
+	h, _, err := tn.head(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	release(t, acquire(t, tenant(t, s, newFakeClock()), "the twin"))
-}
-
-func TestForeignObjectsAreRefused(t *testing.T) {
-	s, other := filled(t), filled(t)
+	m, err := tn.manifest(t.Context(), h.Checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{tn.headKey(), tn.prefix + h.Checkpoint.Manifest}
+	for _, p := range m.Parts {
+		all = append(all, tn.prefix+p.Key)
+	}
 	for key := range s.objects {
-		if strings.Contains(key, "snap/") {
-			continue // random names: another lineage has none of them
+		if strings.HasPrefix(key, tn.prefix+"log/") && key >= tn.slotKey(h.Base) {
+			all = append(all, key)
 		}
-		t.Run(key, func(t *testing.T) {
-			own := s.objects[key]
-			s.objects[key] = other.objects[key]
-			if !strings.HasSuffix(key, "log/0000000001") && !strings.HasSuffix(key, "log/0000000002") && !strings.HasSuffix(key, "log/0000000003") {
-				refused(t, s, "from another lineage")
-			}
-			s.objects[key] = own
-		})
 	}
-	t.Run("another tenant's", func(t *testing.T) {
-		b := NewBucket(s, Options{Clock: newFakeClock()})
-		for key, body := range s.objects {
-			s.objects[strings.Replace(key, "contoso", "fabrikam", 1)] = body
+	slices.Sort(all)
+	return all
+}
+
+// slotOf returns the number in a slot's key, and nothing for other keys.
+func slotOf(key string) string {
+	_, slot, _ := strings.Cut(key, "/log/")
+	return slot
+}
+
+// harmed calls test with the object's bytes in a state of harm, and puts them back.
+func (m *mem) harmed(key string, body []byte, test func()) {
+	own, there := m.objects[key]
+	m.objects[key] = body
+	test()
+	if m.objects[key] = own; !there {
+		delete(m.objects, key)
+	}
+}
+
+// each runs a test on a specimen in plaintext and on an encrypted one.
+func each(t *testing.T, test func(t *testing.T, s *mem, o Options)) {
+	t.Helper()
+	for name, o := range protections(t) {
+		t.Run(name, func(t *testing.T) { test(t, made(t, o), o) })
+	}
+}
+
+// TestDamagedHead tries every byte of the head, with WEIR_LONG every bit, and every truncation.
+func TestDamagedHead(t *testing.T) {
+	each(t, func(t *testing.T, s *mem, o Options) {
+		const key = "t/contoso/head"
+		body := s.objects[key]
+		bits := 1
+		if long() {
+			bits = 8
 		}
-		tn, err := b.Tenant("fabrikam")
-		if err != nil {
-			t.Fatal(err)
+		for i := range body {
+			for bit := range bits {
+				bad := bytes.Clone(body)
+				bad[i] ^= 1 << ((i + bit) % 8)
+				s.harmed(key, bad, func() { refused(t, s, o, fmt.Sprintf("byte %d of %d flipped", i, len(body))) })
+			}
+			s.harmed(key, body[:i], func() { refused(t, s, o, fmt.Sprintf("cut off at byte %d of %d", i, len(body))) })
+			if t.Failed() {
+				return
+			}
 		}
-		if _, err := tn.State(t.Context()); !errors.Is(err, state.ErrDamaged) {
-			t.Errorf("got %v, want ErrDamaged", err)
-		}
-	})
-	t.Run("a slot in another's place", func(t *testing.T) {
-		s := filled(t)
-		s.objects["t/contoso/log/0000000005"] = s.objects["t/contoso/log/0000000004"]
-		refused(t, s, "a slot twice")
-	})
-	t.Run("a slot missing", func(t *testing.T) {
-		s := NewMem().(*mem)
-		l := acquire(t, tenant(t, s, newFakeClock()), "run-1")
-		record(t, l, 1, 5)
-		l.cancel(ErrReleased)
-		l.wg.Wait()
-		delete(s.objects, "t/contoso/log/0000000003")
-		refused(t, s, "a hole in the journal")
+		s.harmed(key, append(bytes.Clone(body), 'x'), func() { refused(t, s, o, "more at the end") })
+		t.Logf("%d bytes", len(body))
+		twin(t, s, o)
 	})
 }
 
-func TestAnOlderHeadIsRefused(t *testing.T) {
-	s := filled(t)
-	old := bytes.Clone(s.objects["t/contoso/head"])
-	for range 3 { // each run raises the epoch, so no number of tries may reach it
-		l := acquire(t, tenant(t, s, newFakeClock()), "later")
-		record(t, l, 10, 11)
-		release(t, l)
+// TestDamagedObjects flips 1,000 random bits of everything else that the state is read from, with WEIR_LONG 100,000.
+func TestDamagedObjects(t *testing.T) {
+	flips := 1000
+	if long() {
+		flips = 100_000
 	}
-	newest := s.objects["t/contoso/head"]
-	s.objects["t/contoso/head"] = old
-	for range 5 {
-		refused(t, s, "an older head")
+	each(t, func(t *testing.T, s *mem, o Options) {
+		random := rand.New(rand.NewPCG(1, 2))
+		all := live(t, s, o)
+		all = slices.DeleteFunc(all, func(key string) bool { return strings.HasSuffix(key, "/head") })
+		for n := range flips {
+			key := all[n%len(all)]
+			bad := bytes.Clone(s.objects[key])
+			i := random.IntN(8 * len(bad))
+			bad[i/8] ^= 1 << (i % 8)
+			s.harmed(key, bad, func() { refused(t, s, o, fmt.Sprintf("%s: bit %d flipped", key, i)) })
+			if t.Failed() {
+				return
+			}
+		}
+		lastSlot := slices.MaxFunc(all, func(a, b string) int { return strings.Compare(slotOf(a), slotOf(b)) })
+		for _, key := range all {
+			body := s.objects[key]
+			for i := range body {
+				if i%7 == 0 || long() {
+					s.harmed(key, body[:i], func() { refused(t, s, o, fmt.Sprintf("%s: cut off at byte %d", key, i)) })
+				}
+			}
+			s.harmed(key, append(bytes.Clone(body), 'x'), func() { refused(t, s, o, key+": more at the end") })
+			if key == lastSlot {
+				continue // without its last slot the journal is a shorter one
+			}
+			delete(s.objects, key)
+			refused(t, s, o, key+": gone")
+			s.objects[key] = body
+		}
+		twin(t, s, o)
+	})
+}
+
+// TestDamagedRecords: a changed record is found, and does not keep anybody from the state.
+func TestDamagedRecords(t *testing.T) {
+	flips := 300
+	if long() {
+		flips = 30_000
 	}
-	s.objects["t/contoso/head"] = newest
-	release(t, acquire(t, tenant(t, s, newFakeClock()), "the twin"))
+	each(t, func(t *testing.T, s *mem, o Options) {
+		var all []string
+		for key := range s.objects {
+			if strings.Contains(key, "/runs/") {
+				all = append(all, key)
+			}
+		}
+		slices.Sort(all)
+		f := &faulty{Store: s}
+		tn := locked(t, f, newFakeClock(), "contoso", o)
+		random := rand.New(rand.NewPCG(3, 4))
+		for n := range flips {
+			key := all[n%len(all)]
+			bad := bytes.Clone(s.objects[key])
+			i := random.IntN(8 * len(bad))
+			bad[i/8] ^= 1 << (i % 8)
+			s.harmed(key, bad, func() {
+				if a, err := tn.Audit(t.Context()); err != nil || len(a.Broken) == 0 {
+					t.Errorf("%s: bit %d flipped: %v, and the audit found nothing", key, i, err)
+				}
+				var last error
+				for _, err := range tn.History(t.Context()) {
+					last = err
+				}
+				if !unreadable(last) {
+					t.Errorf("%s: bit %d flipped: the history ends with %v, want a refusal", key, i, last)
+				}
+				for serial := range uint64(4) {
+					if _, err := tn.At(t.Context(), serial+1); err != nil && !unreadable(err) && !errors.Is(err, ErrNoVersion) {
+						t.Errorf("%s: bit %d flipped: version %d: %v", key, i, serial+1, err)
+					}
+				}
+				if _, err := tn.State(t.Context()); err != nil {
+					t.Errorf("%s: bit %d flipped: the state cannot be read: %v", key, i, err)
+				}
+			})
+			if t.Failed() {
+				return
+			}
+		}
+		if n := f.writes(); n != 0 {
+			t.Errorf("%d writes", n)
+		}
+		twin(t, s, o)
+	})
+}
+
+// TestSwappedObjects puts whole, sound objects where they do not belong.
+func TestSwappedObjects(t *testing.T) {
+	each(t, func(t *testing.T, s *mem, o Options) {
+		all := live(t, s, o)
+		kind := func(key string) string {
+			key = strings.TrimPrefix(strings.TrimPrefix(key, "t/contoso/"), "t/fabrikam/")
+			if strings.HasPrefix(key, "snap/") {
+				return path.Base(key) // the rest is random
+			}
+			return key
+		}
+		swapped := func(what string, other *mem) {
+			t.Helper()
+			n := 0
+			for _, key := range all {
+				for from, body := range other.objects {
+					if kind(from) == kind(key) && !bytes.Equal(body, s.objects[key]) {
+						s.harmed(key, body, func() { refused(t, s, o, key+": "+what) })
+						n++
+					}
+				}
+			}
+			if n < len(all) {
+				t.Errorf("%s: only %d of %d objects were swapped", what, n, len(all))
+			}
+		}
+		swapped("of another lineage", made(t, o))
+		neighbour := NewMem().(*mem)
+		specimen(t, neighbour, "fabrikam", o)
+		swapped("of another tenant", neighbour)
+
+		moved := &mem{objects: make(map[string][]byte)}
+		for key, body := range neighbour.objects {
+			moved.objects[strings.Replace(key, "fabrikam", "contoso", 1)] = body
+		}
+		refused(t, moved, o, "all of another tenant's")
+
+		var slots []string
+		for _, key := range all {
+			if strings.Contains(key, "/log/") {
+				slots = append(slots, key)
+			}
+		}
+		for _, key := range slots {
+			for _, from := range slots {
+				if from == key {
+					continue
+				}
+				s.harmed(key, s.objects[from], func() { refused(t, s, o, fmt.Sprintf("%s in the place of %s", from, key)) })
+			}
+		}
+		tn := locked(t, s, newFakeClock(), "contoso", o)
+		h, _, err := tn.head(t.Context())
+		if err != nil || len(slots) < 3 {
+			t.Fatal(err, slots)
+		}
+		s.harmed(tn.slotKey(h.Base+uint64(len(slots))), s.objects[slots[0]], func() { refused(t, s, o, "a slot twice") })
+		twin(t, s, o)
+	})
+}
+
+// TestOlderHeads restores every head that the tenant ever had. One of an earlier run is refused, however often it is
+// tried; an earlier one of the same run leads to the same state.
+func TestOlderHeads(t *testing.T) {
+	for name, o := range protections(t) {
+		t.Run(name, func(t *testing.T) {
+			kept := &heads{mem: NewMem().(*mem)}
+			specimen(t, kept, "contoso", o)
+			s, tn := kept.mem, locked(t, kept.mem, newFakeClock(), "contoso", o)
+			now, _, err := tn.head(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			older := 0
+			for i, body := range kept.all[:len(kept.all)-1] {
+				old, err := decodeHead(tn.headKey(), body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.harmed(tn.headKey(), body, func() {
+					if old.Epoch < now.Epoch {
+						older++
+						for range 3 {
+							refused(t, s, o, fmt.Sprintf("head %d of %d", i, len(kept.all)))
+						}
+						return
+					}
+					st, err := tn.State(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					checkSpecimenState(t, st)
+				})
+			}
+			if older < 6 || older == len(kept.all)-1 {
+				t.Errorf("%d of %d heads are of earlier runs", older, len(kept.all))
+			}
+			twin(t, s, o)
+		})
+	}
+}
+
+// heads keeps every head that was stored.
+type heads struct {
+	*mem
+	all [][]byte
+}
+
+func (h *heads) Put(ctx context.Context, key string, body []byte, prev Version) (Version, error) {
+	v, err := h.mem.Put(ctx, key, body, prev)
+	if err == nil && strings.HasSuffix(key, "/head") {
+		h.all = append(h.all, bytes.Clone(body))
+	}
+	return v, err
 }
 
 func TestALostHeadIsNoNewTenant(t *testing.T) {
-	s := filled(t)
+	s := made(t, Options{})
 	delete(s.objects, "t/contoso/head")
-	refused(t, s, "no head")
+	refused(t, s, Options{}, "no head")
 
 	// The twin: what a run leaves that died before it made the head.
 	for key := range s.objects {
@@ -179,24 +381,80 @@ func TestALostHeadIsNoNewTenant(t *testing.T) {
 	release(t, l)
 }
 
-func TestNewerFormatsAreRefused(t *testing.T) {
-	s := filled(t)
-	key := "t/contoso/head"
-	own := s.objects[key]
-	for what, body := range map[string][]byte{
-		"a newer envelope": []byte("weir2 plain 00\n{}"),
-		"another method":   []byte("weir1 aes256gcm k1 00\nxx"),
-		"a newer head":     wrap(key, []byte(`{"format":2}`)),
-		"a member unknown": wrap(key, []byte(`{"format":1,"news":true}`)),
-		"too long":         wrap(key, []byte(`{"format":1}`+strings.Repeat(" ", maxHead))),
-		"something else":   []byte(`<html>`),
-		"nothing":          {},
-	} {
-		s.objects[key] = body
-		refused(t, s, what)
-	}
-	s.objects[key] = own
-	release(t, acquire(t, tenant(t, s, newFakeClock()), "the twin"))
+// TestNewerFormats: what a later build wrote is refused, wherever it stands, and left as it is.
+func TestNewerFormats(t *testing.T) {
+	each(t, func(t *testing.T, s *mem, o Options) {
+		tn := locked(t, s, newFakeClock(), "contoso", o)
+		h, _, err := tn.head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		const key = "t/contoso/head"
+		sign := func(payload string) []byte {
+			if o.Keys == nil {
+				return wrap(key, []byte(payload))
+			}
+			body, err := tn.seal.Load().sign(key, []byte(payload), h.Keys[0].ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return body
+		}
+		for what, body := range map[string][]byte{
+			"a newer envelope": []byte("weir2 plain 00\n{}"),
+			"another method":   []byte("weir1 aes512gcm k1 00\nxx"),
+			"a newer head":     sign(`{"format":2}`),
+			"a member unknown": sign(`{"format":1,"news":true}`),
+			"too long":         sign(`{"format":1}` + strings.Repeat(" ", maxHead)),
+			"something else":   []byte(`<html>`),
+			"nothing":          {},
+		} {
+			s.harmed(key, body, func() { refused(t, s, o, what) })
+		}
+
+		// Around a newer object everything is sound.
+		packed, err := state.Pack(map[string]int{"format": 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slot := tn.slotKey(h.Base)
+		s.harmed(slot, tn.wrap(slot, packed), func() { refused(t, s, o, "a newer slot") })
+		named := func(manifest []byte, test func()) {
+			next := *h
+			name := tn.prefix + h.Checkpoint.Manifest
+			body := tn.wrap(name, manifest)
+			next.Checkpoint.Digest = digest(body)
+			head, err := next.encode(key, tn.seal.Load())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.harmed(name, body, func() { s.harmed(key, head, test) })
+		}
+		named([]byte(`{"format":2}`), func() { refused(t, s, o, "a newer manifest") })
+		part := "snap/0000000009-0/part-0000"
+		s.harmed(tn.prefix+part, tn.wrap(tn.prefix+part, packed), func() {
+			named([]byte(`{"format":1,"parts":[{"key":"`+part+`","digest":"`+digest(packed)+`"}]}`), func() { refused(t, s, o, "a newer snapshot") })
+		})
+		last := tn.prefix + h.Last.Key
+		next := *h
+		body := tn.wrap(last, packed)
+		next.Last = &recordV1{Key: h.Last.Key, Digest: digest(body)}
+		head, err := next.encode(key, tn.seal.Load())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.harmed(last, body, func() {
+			s.harmed(key, head, func() {
+				if _, err := tn.At(t.Context(), 2); !errors.Is(err, state.ErrFormat) {
+					t.Errorf("a newer record: %v, want ErrFormat", err)
+				}
+				if a, err := tn.Audit(t.Context()); err != nil || len(a.Broken) == 0 {
+					t.Errorf("a newer record: %v, and the audit found nothing", err)
+				}
+			})
+		})
+		twin(t, s, o)
+	})
 }
 
 func TestUnfitStorage(t *testing.T) {
@@ -359,32 +617,4 @@ func TestTTL(t *testing.T) {
 	if callTime(DefaultTTL) != 30*time.Second || heartbeatTime(DefaultTTL) != 25*time.Second {
 		t.Error("the times do not follow from the TTL as documented")
 	}
-}
-
-func FuzzHead(f *testing.F) {
-	s := NewMem().(*mem)
-	tn, err := NewBucket(s, Options{Clock: newFakeClock()}).Tenant("contoso")
-	if err != nil {
-		f.Fatal(err)
-	}
-	l, err := tn.Acquire(context.Background(), Holder{Run: "r", Process: ThisProcess()}, options())
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer func() { _ = l.Release(context.Background()) }()
-	for key, body := range s.objects {
-		payload, err := unwrap(key, body)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(payload)
-	}
-	f.Fuzz(func(_ *testing.T, payload []byte) {
-		if h, err := decodeHead("t/contoso/head", wrap("t/contoso/head", payload)); err == nil {
-			_, _ = h.public(nil)
-		}
-		_, _ = decodeManifest(payload)
-		_, _ = unwrap("t/contoso/head", payload)
-		_, _ = (&Tenant{key: "contoso", prefix: "t/contoso/"}).openSlot("l", 1, wrap("t/contoso/log/0000000001", payload))
-	})
 }

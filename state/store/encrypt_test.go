@@ -34,7 +34,7 @@ func ring(t testing.TB, current string, previous ...string) *keys.Ring {
 	return r
 }
 
-func locked(t *testing.T, s Store, c Clock, key string, o Options) *Tenant {
+func locked(t testing.TB, s Store, c Clock, key string, o Options) *Tenant {
 	t.Helper()
 	o.Clock = c
 	tn, err := NewBucket(s, o).Tenant(key)

@@ -177,9 +177,9 @@ func (s *sealer) signed(key string, l line) error {
 		return fmt.Errorf("state object %s: %w: it is signed with data key %.16q, which is not open", key, state.ErrDamaged, l.words[1])
 	}
 	k := s.all[l.words[1]]
-	code, err := hex.DecodeString(l.words[2])
 	text := strings.TrimSuffix(l.text, " "+l.words[2])
-	if err != nil || !hmac.Equal(code, k.MAC(key, []byte(text))) {
+	// Compared as written: decoded, capital letters would pass too.
+	if code := hex.EncodeToString(k.MAC(key, []byte(text))); !hmac.Equal([]byte(l.words[2]), []byte(code)) {
 		return fmt.Errorf("state object %s: %w: it was not written by a run that has the key", key, state.ErrDamaged)
 	}
 	return nil

@@ -213,7 +213,7 @@ func options() AcquireOptions {
 // testKeys, if set, encrypt what tenant makes.
 var testKeys *keys.Ring
 
-func tenant(t *testing.T, s Store, c Clock) *Tenant {
+func tenant(t testing.TB, s Store, c Clock) *Tenant {
 	t.Helper()
 	tn, err := NewBucket(s, Options{Clock: c, Keys: testKeys}).Tenant("contoso")
 	if err != nil {
@@ -222,7 +222,7 @@ func tenant(t *testing.T, s Store, c Clock) *Tenant {
 	return tn
 }
 
-func acquire(t *testing.T, tn *Tenant, run string) *Lease {
+func acquire(t testing.TB, tn *Tenant, run string) *Lease {
 	t.Helper()
 	l, err := tn.Acquire(t.Context(), Holder{Run: run, Who: "alice", Host: "ci", Operation: "apply"}, options())
 	if err != nil {
@@ -231,7 +231,7 @@ func acquire(t *testing.T, tn *Tenant, run string) *Lease {
 	return l
 }
 
-func release(t *testing.T, l *Lease) {
+func release(t testing.TB, l *Lease) {
 	t.Helper()
 	if err := l.Release(context.Background()); err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func intent(i int) state.Intent {
 	return state.Intent{Op: o.Op, Address: o.Address, Type: o.Type, Action: "create"}
 }
 
-func record(t *testing.T, l *Lease, from, to int) {
+func record(t testing.TB, l *Lease, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
 		if err := l.Record(context.Background(), []state.Outcome{done(i)}); err != nil {
@@ -259,7 +259,7 @@ func record(t *testing.T, l *Lease, from, to int) {
 	}
 }
 
-func objects(t *testing.T, tn *Tenant) int {
+func objects(t testing.TB, tn *Tenant) int {
 	t.Helper()
 	s, err := tn.State(t.Context())
 	if err != nil {

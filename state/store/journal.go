@@ -51,7 +51,10 @@ func (t *Tenant) replay(ctx context.Context, s *state.State, at tail, last uint6
 		for i, body := range bodies {
 			if body == nil {
 				if !slices.ContainsFunc(bodies[i:], func(b []byte) bool { return b != nil }) {
-					return at, nil
+					if i < width-1 {
+						return at, nil
+					}
+					break // the one after it was not looked for, and would show that this one was lost
 				}
 				// A later slot is there. Either both were written while this one was being
 				// looked for, or this one was lost; a second look tells.
