@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -167,10 +168,17 @@ func DecodeBatch(packed []byte) (Batch, error) {
 	return b, nil
 }
 
-// The coders are made once; both are safe for concurrent use that way.
+// The packer is made once, and safe for concurrent use that way; unpackers are used again, since making one costs more
+// than a slot of the journal.
 var (
-	packer, _   = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
-	unpackLimit = zstd.WithDecoderMaxMemory(maxDecoded)
+	packer, _ = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	unpackers = sync.Pool{New: func() any {
+		r, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxDecoded), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			panic(err) // the options are constants
+		}
+		return r
+	}}
 )
 
 // Pack returns a value's JSON, compressed: the stored form of what is kept beside
@@ -207,11 +215,12 @@ func unpack(packed []byte, limit, format int, v any) (int, error) {
 
 func inflate(packed []byte, limit int) ([]byte, error) {
 	limit = min(limit, max(freeRatio, maxRatio*len(packed)))
-	r, err := zstd.NewReader(bytes.NewReader(packed), unpackLimit, zstd.WithDecoderConcurrency(1))
-	if err != nil {
+	r := unpackers.Get().(*zstd.Decoder)
+	defer unpackers.Put(r)
+	if err := r.Reset(bytes.NewReader(packed)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Reset(nil) }() // it is not to keep the bytes
 	raw, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
