@@ -147,7 +147,11 @@ func (t *Tenant) take(ctx context.Context, holder Holder, o AcquireOptions) (*Le
 func (t *Tenant) swapIn(ctx context.Context, h *headV1, v Version, old []byte, holder Holder, o AcquireOptions) (*Lease, error) {
 	r, err := t.read(ctx, h)
 	if err != nil {
-		if _, now, herr := t.head(ctx); herr == nil && now != v {
+		_, now, herr := t.head(ctx)
+		switch {
+		case herr != nil:
+			return nil, herr // what was read cannot be judged without it
+		case now != v:
 			return nil, fail(t.headKey(), ErrConflict, err) // it was being changed under the read
 		}
 		return nil, err

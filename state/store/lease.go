@@ -235,6 +235,16 @@ func (l *Lease) ours(ctx context.Context) bool {
 func (l *Lease) seal() error {
 	for {
 		end, err := l.t.replay(l.ctx, l.s, l.tail, l.epoch-1)
+		if errors.Is(err, ErrRolledBack) {
+			// Slots of a later holder are no sign of an older head.
+			h, _, herr := l.t.head(l.ctx)
+			switch {
+			case herr != nil:
+				err = herr
+			case h.Epoch > l.epoch:
+				return l.taken(err)
+			}
+		}
 		if err != nil {
 			return l.because(err)
 		}

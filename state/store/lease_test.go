@@ -588,3 +588,37 @@ func TestCrashAnywhere(t *testing.T) {
 	}
 	t.Logf("%d crash points", 2*(calls+1))
 }
+
+// TestARaceIsNoOlderHead: while a run reads the journal another takes the tenant. Its slots are newer than the head
+// that was read, and that must not pass for an older head, even if the new one cannot be read at once.
+func TestARaceIsNoOlderHead(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		away bool
+		want error
+	}{{"the head is read again", false, nil}, {"it cannot be", true, ErrUnavailable}} {
+		t.Run(row.name, func(t *testing.T) {
+			s, c := NewMem(), newFakeClock()
+			changed(t, tenant(t, s, c), "run-1", 0, 2)
+			f := &faulty{Store: s}
+			raced := false
+			f.spoil(func(o op) error {
+				switch {
+				case o.name == "Get" && strings.Contains(o.key, "/log/") && !raced:
+					raced = true
+					changed(t, tenant(t, s, c), "run-2", 2, 3)
+				case o.name == "Get" && strings.HasSuffix(o.key, "/head") && raced && row.away:
+					return away(o)
+				}
+				return nil
+			}, nil)
+			l, err := tenant(t, f, c).Acquire(t.Context(), Holder{Run: "run-3"}, options())
+			if !errors.Is(err, row.want) || errors.Is(err, ErrRolledBack) {
+				t.Fatalf("got %v, want %v", err, row.want)
+			}
+			if err == nil {
+				release(t, l)
+			}
+		})
+	}
+}
