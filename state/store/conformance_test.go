@@ -282,7 +282,7 @@ func conformTenant(t *testing.T, s Store) {
 
 func conformTakeover(t *testing.T, s Store) {
 	o := options()
-	o.TTL = 500 * time.Millisecond
+	o.TTL = 3 * time.Second // on a busy machine it must outlast the work between
 	first, err := tenant(t, s, SystemClock()).Acquire(t.Context(), Holder{Run: "run-1"}, o)
 	if err != nil {
 		t.Fatal(err)

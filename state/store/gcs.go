@@ -37,6 +37,10 @@ var gcsBucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$`)
 // gcsScope lets objects be read and written, and nothing be administered.
 const gcsScope = "https://www.googleapis.com/auth/devstorage.read_write"
 
+const gcsAttempts = 3
+
+var gcsBackoff = gax.Backoff{Initial: 200 * time.Millisecond, Max: 2 * time.Second}
+
 // openGCS takes credentials from where Google's own programs look, beginning
 // with GOOGLE_APPLICATION_CREDENTIALS; with STORAGE_EMULATOR_HOST it talks to
 // that host without any. transport is nil outside of tests.
@@ -68,7 +72,7 @@ func openGCS(ctx context.Context, name, prefix string, transport http.RoundTripp
 		return nil, fmt.Errorf("gs://%s: %w", name, err)
 	}
 	// Longer outages are the lease's to sit out, which knows how long it may.
-	service.SetRetry(storage.WithMaxAttempts(3), storage.WithBackoff(gax.Backoff{Initial: 200 * time.Millisecond, Max: 2 * time.Second}))
+	service.SetRetry(storage.WithMaxAttempts(gcsAttempts), storage.WithBackoff(gcsBackoff))
 	bucket, err := gcsblob.OpenBucket(ctx, nil, name, &gcsblob.Options{Client: service})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gs://%s: %w", name, err), service.Close())
@@ -90,6 +94,9 @@ func (s *gcsLogin) Token() (*oauth2.Token, error) {
 func (g *gcs) Close() error { return errors.Join(g.bucket.Close(), g.client.Close()) }
 
 func (g *gcs) Get(ctx context.Context, key string) ([]byte, Version, error) {
+	// The library takes up a broken read as often as it breaks.
+	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+	defer cancel()
 	r, err := g.bucket.NewReader(ctx, g.prefix+key, nil)
 	if err != nil {
 		return nil, "", gcsObjectFail(key, err, ErrUnavailable)
@@ -101,16 +108,15 @@ func (g *gcs) Get(ctx context.Context, key string) ([]byte, Version, error) {
 	}
 	body, err := io.ReadAll(r)
 	if err != nil {
-		// Never absent: the library takes up a broken read again, and the generation it
-		// began with may have been replaced.
+		// Never absent: when a broken read is taken up again, the generation it began
+		// with may have been replaced.
 		return nil, "", fail(key, ErrUnavailable, err)
 	}
 	return body, Version(strconv.FormatInt(response.Attrs.Generation, 10)), nil
 }
 
-// Put sends one request and does not repeat it; one object takes about one write
-// a second, https://cloud.google.com/storage/quotas#objects, and then answers
-// 429.
+// Put may be answered 429: one object takes about one write a second,
+// https://cloud.google.com/storage/quotas#objects
 func (g *gcs) Put(ctx context.Context, key string, body []byte, prev Version) (Version, error) {
 	if !validKey(key) {
 		return "", fail(key, ErrDenied, errKey)
@@ -134,8 +140,16 @@ func (g *gcs) Put(ctx context.Context, key string, body []byte, prev Version) (V
 			if prev != "" {
 				*handle = (*handle).If(storage.Conditions{GenerationMatch: generation})
 			}
-			// By itself the library would go on trying until the context ends.
-			*handle = (*handle).Retryer(storage.WithPolicy(storage.RetryNever))
+			// The library counts no attempts at uploads: it would go on until the context
+			// ends.
+			failed := 0
+			*handle = (*handle).Retryer(storage.WithBackoff(gcsBackoff), storage.WithErrorFunc(func(err error) bool {
+				if !storage.ShouldRetry(err) {
+					return false
+				}
+				failed++
+				return failed < gcsAttempts
+			}))
 			return nil
 		},
 	}
@@ -194,11 +208,9 @@ func gcsFail(key string, err error, other error) error {
 func gcsObjectFail(key string, err error, other error) error {
 	var response *googleapi.Error
 	if errors.As(err, &response) && response.Code == http.StatusNotFound {
-		text := response.Message
-		if text == "" {
-			text = strings.TrimSpace(response.Body) // a download is not answered in JSON
-		}
-		if strings.HasPrefix(text, "No such object") || text == "Not Found" {
+		// A refused download is not taken apart by the library: its text is the body.
+		m, b := response.Message, strings.TrimSpace(response.Body)
+		if strings.Contains(m+b, "No such object") || m == "Not Found" || b == "Not Found" {
 			return fail(key, ErrAbsent, nil)
 		}
 	}

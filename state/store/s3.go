@@ -20,8 +20,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/s3blob"
+	"gocloud.dev/gcerrors"
 )
 
 // s3 keeps objects in a bucket of S3, or of a service that speaks its protocol.
@@ -62,10 +64,13 @@ func openS3(ctx context.Context, name, prefix string, transport http.RoundTrippe
 		}
 		// Longer outages are the lease's to sit out, which knows how long it may.
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
-			r.MaxAttempts, r.MaxBackoff, r.RateLimiter = 3, 2*time.Second, ratelimit.None
+			r.MaxAttempts, r.RateLimiter = 3, ratelimit.None
+			r.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+				return min(200*time.Millisecond<<attempt, 2*time.Second), nil
+			})
 		})
 		o.RetryMaxAttempts = 3
-		o.DisableLogOutputChecksumValidationSkipped = true
+		o.Logger = logging.Nop{}               // it would write to standard error
 		o.UsePathStyle = o.BaseEndpoint != nil // host names per bucket are Amazon's own
 	})
 	if endpoint := client.Options().BaseEndpoint; endpoint != nil {
@@ -152,13 +157,10 @@ func (s *s3) List(ctx context.Context, prefix string) iter.Seq2[Item, error] {
 
 func (s *s3) Remove(ctx context.Context, key string) error {
 	err := s.bucket.Delete(ctx, s.prefix+key)
-	if err == nil {
+	if err == nil || gcerrors.Code(err) == gcerrors.NotFound { // it looks first, by a request whose answer has no code
 		return nil
 	}
-	if err = s3Fail(key, err, ErrAmbiguous); errors.Is(err, ErrAbsent) {
-		return nil
-	}
-	return err
+	return s3Fail(key, err, ErrAmbiguous)
 }
 
 // s3Fail sorts an error of the library into the five kinds; other is the kind of
@@ -182,7 +184,7 @@ func s3Fail(key string, err error, other error) error {
 	}
 	cause := fmt.Errorf("s3 answered %d %s", status, code)
 	switch {
-	case code == "NoSuchKey", code == "NotFound": // the second to a request without a body, such as before a delete
+	case code == "NoSuchKey":
 		return fail(key, ErrAbsent, nil)
 	case code == "NoSuchBucket":
 		return fail(key, ErrDenied, fmt.Errorf("%w: there is no such bucket; make it first, private and with versioning on", cause))
