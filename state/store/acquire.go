@@ -33,6 +33,9 @@ type AcquireOptions struct {
 	// Waiting is called once if another run holds the tenant and is being watched;
 	// nil for nobody to tell.
 	Waiting func(*HeldError)
+	// Kept is told, in a sentence each, what became of that which earlier runs could
+	// not store and kept on this machine, see Options.Spool; nil for nobody to tell.
+	Kept func(text string)
 	// Dead reports whether a process is certainly dead; nil means the system's own
 	// look, which knows that only of processes on this machine.
 	Dead func(Process) bool
@@ -64,9 +67,16 @@ func (t *Tenant) Acquire(ctx context.Context, holder Holder, o AcquireOptions) (
 	if err != nil {
 		return nil, err
 	}
-	err = l.seal()
+	tell := o.Kept
+	if tell == nil {
+		tell = func(string) {}
+	}
+	rest, err := l.seal(tell)
 	if err == nil {
 		err = l.because(l.recordDead())
+	}
+	if err == nil {
+		err = l.because(l.settleBy(rest, tell))
 	}
 	if err != nil {
 		l.abandon(ctx)
@@ -176,6 +186,7 @@ func (t *Tenant) swapIn(ctx context.Context, h *headV1, v Version, old []byte, h
 	if err != nil {
 		return nil, err
 	}
+	t.remember(ctx, &next)
 	return t.newLease(ctx, holder, o, r, &next, body, v, renewed, h, old), nil
 }
 
@@ -231,6 +242,7 @@ func (t *Tenant) begin(ctx context.Context, old *headV1, v Version, holder Holde
 	if err != nil {
 		return nil, err
 	}
+	t.remember(ctx, h)
 	r := reading{s: s, manifest: manifest, point: checkpoint, base: h.Base, tail: tail{next: h.Base}}
 	l := t.newLease(ctx, holder, o, r, h, body, v, renewed, nil, nil)
 	l.made = true

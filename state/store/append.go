@@ -73,8 +73,8 @@ func (l *Lease) append(ctx context.Context, entries []state.Entry) error {
 	q := &queued{entries: entries, left: len(entries), done: make(chan struct{})}
 	l.mu.Lock()
 	if l.failed != nil {
-		defer l.mu.Unlock()
-		return l.failed
+		l.mu.Unlock()
+		return l.late(entries)
 	}
 	l.queue = append(l.queue, q)
 	if l.idle == nil {
@@ -95,25 +95,33 @@ func (l *Lease) write() {
 	// The queue outlives every caller's context; the slot is bounded by the lease.
 	ctx := context.WithoutCancel(l.ctx)
 	for {
-		entries, owners := l.next()
+		entries, owners := l.dequeue()
 		if len(entries) == 0 {
 			return
 		}
-		err := l.writeSlot(ctx, entries)
+		batch, body, err := l.encodeSlot(l.next(), entries)
+		if err == nil {
+			err = l.storeSlot(ctx, batch, body)
+		}
 		if errors.Is(err, errSlotTaken) {
 			err = l.taken(err) // by the seal of whoever took the tenant
 		}
-		l.settle(owners, err)
-		if err == nil && l.long() {
+		if err != nil {
+			// Nothing more is written: the order of slots would have a hole.
+			l.halt(owners, batch, body, err)
+			continue
+		}
+		l.settle(owners)
+		if l.long() {
 			// Failing now costs nothing: the journal still has everything.
 			_ = l.Checkpoint(ctx)
 		}
 	}
 }
 
-// next takes up to a slot's entries from the queue. Without any the writer is
+// dequeue takes up to a slot's entries from the queue. Without any the writer is
 // over.
-func (l *Lease) next() (entries []state.Entry, owners map[*queued]int) {
+func (l *Lease) dequeue() (entries []state.Entry, owners map[*queued]int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	owners = make(map[*queued]int)
@@ -133,26 +141,10 @@ func (l *Lease) next() (entries []state.Entry, owners map[*queued]int) {
 	return entries, owners
 }
 
-// settle tells the callers whose entries were in a slot. After an error nothing
-// more is written: the order of slots would have a hole.
-func (l *Lease) settle(owners map[*queued]int, err error) {
+// settle tells the callers whose entries are durable.
+func (l *Lease) settle(owners map[*queued]int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil {
-		l.failed = err
-		for q := range owners {
-			q.err = err
-			close(q.done)
-		}
-		for _, q := range l.queue {
-			if _, told := owners[q]; !told {
-				q.err = err
-				close(q.done)
-			}
-		}
-		l.queue = nil
-		return
-	}
 	for q, n := range owners {
 		if q.left -= n; q.left == 0 {
 			close(q.done)
@@ -163,30 +155,42 @@ func (l *Lease) settle(owners map[*queued]int, err error) {
 // errSlotTaken says that the next slot is there already, and not ours.
 var errSlotTaken = errors.New("its journal has moved on")
 
-// writeSlot writes the next slot and, once it is durable, merges its entries.
-// Only one runs at a time.
-func (l *Lease) writeSlot(ctx context.Context, entries []state.Entry) error {
-	l.mu.Lock()
-	slot := l.tail.next
-	lineage := l.s.Lineage
-	l.mu.Unlock()
+// encodeSlot returns what goes into the slot of that number, and its stored bytes.
+func (l *Lease) encodeSlot(slot uint64, entries []state.Entry) (state.Batch, []byte, error) {
 	batch := state.Batch{
-		Tenant: l.t.key, Lineage: lineage, Epoch: l.epoch, Slot: slot,
+		Tenant: l.t.key, Lineage: l.lineage(), Epoch: l.epoch, Slot: slot,
 		Run: l.holder.Run, Nonce: l.t.b.nonce(), Entries: entries,
 	}
 	payload, err := state.EncodeBatch(batch)
 	if err != nil {
+		return batch, nil, err
+	}
+	return batch, l.t.wrap(l.t.slotKey(slot), payload), nil
+}
+
+// writeSlot writes the next slot and, once it is durable, merges its entries.
+// Only one runs at a time.
+func (l *Lease) writeSlot(ctx context.Context, entries []state.Entry) error {
+	batch, body, err := l.encodeSlot(l.next(), entries)
+	if err != nil {
 		return err
 	}
-	key := l.t.slotKey(slot)
-	body := l.t.wrap(key, payload)
+	return l.storeSlot(ctx, batch, body)
+}
+
+// next is the number of the journal's next slot.
+func (l *Lease) next() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tail.next
+}
+
+// storeSlot is writeSlot for one that is encoded.
+func (l *Lease) storeSlot(ctx context.Context, batch state.Batch, body []byte) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
-	err = l.t.b.retry(ctx, l.usable, func() error {
-		_, err := l.t.b.store.Put(ctx, key, body, "")
-		return err
-	})
+	err := l.putSlot(ctx, batch.Slot, body)
 	if errors.Is(err, ErrConflict) {
 		return fmt.Errorf("%w: %w", errSlotTaken, err)
 	}
@@ -195,14 +199,30 @@ func (l *Lease) writeSlot(ctx context.Context, entries []state.Entry) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, e := range entries {
+	for _, e := range batch.Entries {
 		if err := l.s.Apply(e); err != nil {
 			return err // cannot be: each was checked before it was queued
 		}
 	}
 	l.tail.grow(batch, len(body))
-	l.deeds.add(entries, l.tail.next)
+	l.deeds.add(batch.Entries, l.tail.next)
 	return nil
+}
+
+// putSlot stores a slot, if that number is free. The head may be within reach and
+// the journal not; a run does not wait for that for ever either.
+func (l *Lease) putSlot(ctx context.Context, slot uint64, body []byte) error {
+	begun := at(l.t.b.clock)
+	more := func() error {
+		if begun.since(l.t.b.clock) >= l.ttl {
+			return fmt.Errorf("the journal could not be written for %s", l.ttl)
+		}
+		return l.usable()
+	}
+	return l.t.b.retry(ctx, more, func() error {
+		_, err := l.t.b.store.Put(ctx, l.t.slotKey(slot), body, "")
+		return err
+	})
 }
 
 // closeJournal waits for what is queued and takes nothing more.

@@ -24,6 +24,8 @@ type Bucket struct {
 	clock  Clock
 	random io.Reader
 	keys   *keys.Ring // nil: nothing is encrypted
+	spool  *file      // nil: what cannot be stored is not kept
+	seen   *memory    // nil: nothing is remembered
 
 	fromPlaintext bool
 	keysMu        sync.Mutex
@@ -43,6 +45,16 @@ type Options struct {
 	// FromPlaintext lets states be read, with Keys, that are not encrypted yet; Lease.Rekey
 	// encrypts them. Otherwise they are refused.
 	FromPlaintext bool
+	// Spool is the folder of this machine for what a run did and could not store; the
+	// next run that takes the tenant stores it. Empty for none.
+	Spool string
+	// Seen is the folder of this machine that remembers the newest state seen of each
+	// tenant, so that an older one in its place is refused. Empty for none. That it
+	// cannot be written, or was lost, is no error.
+	Seen string
+	// AcceptOlder are keys of tenants whose state may be older than the newest seen;
+	// from then on that is the newest seen.
+	AcceptOlder []string
 }
 
 // NewBucket returns the bucket kept in s.
@@ -53,7 +65,14 @@ func NewBucket(s Store, o Options) *Bucket {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
-	return &Bucket{store: verified{s}, clock: o.Clock, random: o.Random, keys: o.Keys, fromPlaintext: o.FromPlaintext, opened: make(map[string]*keys.DataKey)}
+	b := &Bucket{store: verified{s}, clock: o.Clock, random: o.Random, keys: o.Keys, fromPlaintext: o.FromPlaintext, opened: make(map[string]*keys.DataKey)}
+	if o.Spool != "" {
+		b.spool = &file{dir: o.Spool, clock: o.Clock}
+	}
+	if o.Seen != "" {
+		b.seen = &memory{folder: &file{dir: o.Seen, clock: o.Clock}, accept: o.AcceptOlder}
+	}
+	return b
 }
 
 // OpenBucket opens the store at a URL, see Open, and returns the bucket in it.
@@ -67,10 +86,17 @@ func OpenBucket(ctx context.Context, url string, o Options) (*Bucket, error) {
 
 // Close frees what the store holds open, if it holds anything.
 func (b *Bucket) Close() error {
+	var errs []error
 	if c, ok := b.store.(verified).Store.(io.Closer); ok {
-		return c.Close()
+		errs = append(errs, c.Close())
 	}
-	return nil
+	if b.spool != nil {
+		errs = append(errs, b.spool.Close())
+	}
+	if b.seen != nil {
+		errs = append(errs, b.seen.folder.Close())
+	}
+	return errors.Join(errs...)
 }
 
 var tenantKey = regexp.MustCompile(`^([a-z0-9][a-z0-9-]{0,62}|` + state.RootKey + `)$`)

@@ -189,6 +189,45 @@ func (f *file) Put(ctx context.Context, key string, body []byte, prev Version) (
 	return digestVersion(body), nil
 }
 
+// add writes a new file in the folder itself, without its lock: the name is one
+// that nobody else chooses.
+func (f *file) add(name string, body []byte) error {
+	if !validKey(name) || strings.Contains(name, "/") {
+		return fail(name, ErrDenied, errKey)
+	}
+	root, err := f.open(true)
+	if err != nil {
+		return f.fail(name, err)
+	}
+	if err := replace(root, ".", name, body); err != nil {
+		return f.fail(name, err)
+	}
+	return nil
+}
+
+// names returns the names in the folder itself that begin with prefix, sorted,
+// whatever they are of.
+func (f *file) names(prefix string) ([]string, error) {
+	root, err := f.open(false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, f.fail(prefix, err)
+	}
+	entries, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		return nil, f.fail(prefix, err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
 // replace writes the bytes beside the object, flushes them, and moves them into
 // its place.
 func replace(root *os.Root, dir, key string, body []byte) error {

@@ -47,6 +47,8 @@ type Lease struct {
 	queue   []*queued     // entries not yet in a slot
 	idle    chan struct{} // closed when the writer is done; nil when there is none
 	failed  error         // why the journal takes nothing more
+
+	spool spool // what it did not take
 }
 
 // All times follow from the TTL; with the default of 120 s they are 25, 75 and
@@ -191,10 +193,14 @@ func (l *Lease) swapHead(ctx context.Context, change func(*headV1)) error {
 			return err
 		})
 		if err == nil {
+			newer := l.t.seen(l.head).before(l.t.seen(&next))
 			l.head, l.body, l.version, l.unsure = &next, body, v, nil
 			l.mu.Lock()
 			l.renewed = renewed
 			l.mu.Unlock()
+			if newer {
+				l.t.remember(ctx, &next)
+			}
 			return nil
 		}
 		if !errors.Is(err, ErrConflict) {
@@ -231,8 +237,9 @@ func (l *Lease) ours(ctx context.Context) bool {
 }
 
 // seal closes the journal to earlier holders. A slot of theirs that lands before
-// the seal counts.
-func (l *Lease) seal() error {
+// the seal counts, and so does one that was kept on this machine and still fits;
+// those that do not fit are returned.
+func (l *Lease) seal(tell func(string)) (rest []spooled, err error) {
 	for {
 		end, err := l.t.replay(l.ctx, l.s, l.tail, l.epoch-1)
 		if errors.Is(err, ErrRolledBack) {
@@ -242,18 +249,21 @@ func (l *Lease) seal() error {
 			case herr != nil:
 				err = herr
 			case h.Epoch > l.epoch:
-				return l.taken(err)
+				return nil, l.taken(err)
 			}
 		}
 		if err != nil {
-			return l.because(err)
+			return nil, l.because(err)
 		}
 		l.tail = end
-		err = l.writeSlot(l.ctx, []state.Entry{{Seal: &state.Seal{
-			Epoch: l.epoch, Run: l.holder.Run, Time: l.t.b.clock.Now().UTC(),
-		}}})
+		rest, err := l.takeUp(tell)
+		if err == nil {
+			err = l.writeSlot(l.ctx, []state.Entry{{Seal: &state.Seal{
+				Epoch: l.epoch, Run: l.holder.Run, Time: l.t.b.clock.Now().UTC(),
+			}}})
+		}
 		if !errors.Is(err, errSlotTaken) {
-			return l.because(err)
+			return rest, l.because(err)
 		}
 	}
 }

@@ -37,8 +37,10 @@ func (t *Tenant) Head(ctx context.Context) (*Head, error) {
 
 // State returns the tenant's state as it is now, without a lease: the last
 // checkpoint and what the journal says since. Operations begun and not ended are
-// in its InDoubt; with a live holder they may be under way. A tenant without a
-// head has an empty state, for which Stored is false. Nothing is written.
+// in its InDoubt; with a live holder they may be under way. What a run could not
+// store and kept on this machine is in it, too, if it still fits. A tenant without
+// a head has an empty state, for which Stored is false. Nothing is written to the
+// bucket.
 func (t *Tenant) State(ctx context.Context) (*state.State, error) {
 	var last Version
 	for {
@@ -57,6 +59,7 @@ func (t *Tenant) State(ctx context.Context) (*state.State, error) {
 		}
 		r, err := t.read(ctx, h)
 		if err == nil {
+			t.foresee(ctx, &r, h.Epoch)
 			return r.s, nil
 		}
 		// A holder may have moved on between the two reads. If the head is the same
@@ -109,7 +112,8 @@ func (t *Tenant) head(ctx context.Context) (*headV1, Version, error) {
 	return h, v, err
 }
 
-func (t *Tenant) headBytes(ctx context.Context) (*headV1, Version, []byte, error) {
+// readHead reads and verifies the head.
+func (t *Tenant) readHead(ctx context.Context) (*headV1, Version, []byte, error) {
 	body, v, err := t.b.store.Get(ctx, t.headKey())
 	if err != nil {
 		return nil, "", nil, err
