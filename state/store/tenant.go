@@ -171,7 +171,7 @@ func (t *Tenant) PutBlob(ctx context.Context, name string, body []byte) error {
 		return err // it says how to encrypt
 	}
 	key := t.prefix + blobFolder + name
-	_, err := t.b.store.Put(ctx, key, t.wrap(key, body), "")
+	_, err := t.create(ctx, key, body)
 	return err
 }
 
