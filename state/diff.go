@@ -165,7 +165,7 @@ func diffAccounts(before, after *State) []AccountDifference {
 			delete(moved, a.UID)
 			renamed[old.Address] = true
 		}
-		if old == nil || old != a && !sameJSON(old, a) {
+		if old == nil || !equalAccounts(old, a) {
 			out = append(out, AccountDifference{Before: old, After: a})
 		}
 	}
@@ -176,6 +176,13 @@ func diffAccounts(before, after *State) []AccountDifference {
 	}
 	slices.SortStableFunc(out, func(a, b AccountDifference) int { return strings.Compare(a.Address(), b.Address()) })
 	return out
+}
+
+// equalAccounts is spelled out: a state may have hundreds of thousands.
+func equalAccounts(a, b *Account) bool {
+	return a == b || a.Address == b.Address && a.UID == b.UID && a.ObjectID == b.ObjectID && a.Policy == b.Policy && a.Hash == b.Hash &&
+		a.Ownership == b.Ownership && a.Type == b.Type && a.Active == b.Active && slices.Equal(a.Aliases, b.Aliases) && a.Kind == b.Kind &&
+		a.Converted == b.Converted && a.Disabled == b.Disabled && a.GoneSince.Equal(b.GoneSince) && a.SettleUntil.Equal(b.SettleUntil)
 }
 
 func diffOutputs(before, after *State) []OutputDifference {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,22 @@ func TestDiff(t *testing.T) {
 				t.Errorf("backwards: got %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// TestEveryFieldOfAnAccountCounts empties each field of a full account in turn.
+func TestEveryFieldOfAnAccountCounts(t *testing.T) {
+	full := sample().Accounts.Get("alice@contoso.com")
+	if again := *full; !equalAccounts(full, &again) {
+		t.Error("an account is not like itself")
+	}
+	for i := range reflect.TypeFor[Account]().NumField() {
+		other := *full
+		field := reflect.ValueOf(&other).Elem().Field(i)
+		field.SetZero()
+		if equalAccounts(full, &other) || equalAccounts(&other, full) {
+			t.Errorf("a difference in %s is not seen", reflect.TypeFor[Account]().Field(i).Name)
+		}
 	}
 }
 

@@ -77,14 +77,8 @@ func (w *workspace) collect(ctx context.Context, f rewriteFlags, keep store.Rete
 	if dry || len(some) == 0 {
 		return nil
 	}
-	if !f.auto {
-		ok, err := w.app.confirm(ctx, "Remove this? Those versions cannot be shown or rolled back to any more.")
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return errNotApproved
-		}
+	if err := w.app.approve(ctx, f.auto, "Remove this? Those versions cannot be shown or rolled back to any more."); err != nil {
+		return err
 	}
 	for _, u := range some {
 		head, err := w.head(ctx, u)
@@ -185,24 +179,23 @@ func (w *workspace) purge(ctx context.Context, f rewriteFlags, force bool) (err 
 	what := fmt.Sprintf("%s has %d objects, %d accounts and %d operations in doubt in version %d of its state.",
 		title(u.key), len(s.Objects), s.Accounts.Len(), len(s.InDoubt), s.Serial)
 	w.app.say("%s", what)
-	var ok bool
 	switch {
 	case remembered > 0 && !force:
 		return fmt.Errorf("something is still remembered, so nothing was removed: take the tenant down or release it first (%s), or pass --force",
 			render.Command("destroy", w.app.repeated(w.flags)))
 	case remembered > 0:
-		// This would be the last trace of what Weir made: no flag stands in for a person.
-		ok, err = w.app.confirmWord(ctx, "All of this would be forgotten, with its history. Nothing happens to it at any vendor.", stateKey(u.key))
-	case f.auto:
-		ok = true
+		// This is the last trace of what Weir made: no flag stands in for a person.
+		ok, err := w.app.confirmWord(ctx, "All of this would be forgotten, with its history. Nothing happens to it at any vendor.", stateKey(u.key), "this needs a person, who types the tenant's key")
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errNotApproved
+		}
 	default:
-		ok, err = w.app.confirm(ctx, "Remove this state with its history? There is no undo.")
-	}
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return errNotApproved
+		if err := w.app.approve(ctx, f.auto, "Remove this state with its history? There is no undo."); err != nil {
+			return err
+		}
 	}
 	lease, err := w.holdState(ctx, u, f, "state purge", s.Tenant)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weir-project/weir/cmd/internal/render"
 	"github.com/weir-project/weir/planner"
 	"github.com/weir-project/weir/providers/resource"
 	"github.com/weir-project/weir/state"
@@ -83,7 +84,7 @@ func (w *workspace) move(ctx context.Context, from, to string, f rewriteFlags) e
 		},
 	})
 	if done && undeclared != "" {
-		w.app.say("No block declares %s yet. Write it before you apply, or the plan will want to remove what is there.", undeclared)
+		w.app.say("No block declares %s yet. Write it before you apply, or the plan will want to remove what is there.", render.SafeText(undeclared))
 	}
 	return err
 }

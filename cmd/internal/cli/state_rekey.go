@@ -83,14 +83,8 @@ func (w *workspace) rekey(ctx context.Context, f rewriteFlags, dataKey bool) err
 		w.app.say("There is nothing to do.")
 		return nil
 	}
-	if !f.auto {
-		ok, err := w.app.confirm(ctx, fmt.Sprintf("Protect %d of them as the encryption block says? Whoever reads state needs its settings from then on.", len(todo)))
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return errNotApproved
-		}
+	if err := w.app.approve(ctx, f.auto, fmt.Sprintf("Protect %d of them as the encryption block says? Whoever reads state needs its settings from then on.", len(todo))); err != nil {
+		return err
 	}
 	for i, t := range todo {
 		if err := w.rekeyOne(ctx, t.u, f, t.meta, dataKey); err != nil {

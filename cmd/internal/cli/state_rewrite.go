@@ -60,14 +60,8 @@ func (w *workspace) rewriteState(ctx context.Context, u *unit, f rewriteFlags, r
 	if err != nil {
 		return false, err
 	}
-	if !f.auto {
-		ok, err := w.app.confirm(ctx, r.question)
-		if err != nil {
-			return false, err
-		}
-		if !ok {
-			return false, errNotApproved
-		}
+	if err := w.app.approve(ctx, f.auto, r.question); err != nil {
+		return false, err
 	}
 	lease, err := w.holdState(ctx, u, f, r.command, now.Tenant)
 	if err != nil {
@@ -89,6 +83,18 @@ func (w *workspace) rewriteState(ctx context.Context, u *unit, f rewriteFlags, r
 }
 
 var errNotApproved = errors.New("not approved; nothing was changed")
+
+// approve asks a person, unless that was done before.
+func (a *App) approve(ctx context.Context, already bool, question string) error {
+	if already {
+		return nil
+	}
+	ok, err := a.confirmWord(ctx, question, "yes", "pass --auto-approve")
+	if err == nil && !ok {
+		err = errNotApproved
+	}
+	return err
+}
 
 // holdState takes a state for a command. Another run that holds it ends the command with exit code 5.
 func (w *workspace) holdState(ctx context.Context, u *unit, f rewriteFlags, command string, meta state.TenantMeta) (*store.Lease, error) {

@@ -65,14 +65,8 @@ func (w *workspace) unlock(ctx context.Context, run string, auto bool) error {
 		}
 		return fmt.Errorf("run %s holds no tenant, and neither does any other", run)
 	}
-	if !auto {
-		ok, err := w.app.confirm(ctx, "Take it away from that run? If it is alive it stops; a change that it has begun may still happen, and the next apply finds out.")
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return errNotApproved
-		}
+	if err := w.app.approve(ctx, auto, "Take it away from that run? If it is alive it stops; a change that it has begun may still happen, and the next apply finds out."); err != nil {
+		return err
 	}
 	for _, u := range held {
 		tenant, err := w.place(u)

@@ -90,15 +90,21 @@ func (w *workspace) whole() bool { return len(w.flags.tenants) == 0 && w.flags.s
 
 // unclaimed finds tenants that state knows and no block claims. A run that is narrowed never looks.
 func (w *workspace) unclaimed(ctx context.Context) ([]*unit, error) {
+	out, err := w.unclaimedListed(ctx)
+	if err == nil && w.heads.damaged != nil {
+		return nil, fmt.Errorf("the tenants in state cannot be listed: %w", w.heads.damaged)
+	}
+	return out, err
+}
+
+// unclaimedListed is unclaimed without those whose head is damaged; w.heads.damaged tells of one.
+func (w *workspace) unclaimedListed(ctx context.Context) ([]*unit, error) {
 	claimed := map[string]bool{state.RootKey: true}
 	for _, t := range w.frame.Tenants {
 		claimed[t.Key] = true
 	}
 	var out []*unit
 	heads, err := w.heads.list(ctx, w.bucket)
-	if err == nil && w.heads.damaged != nil {
-		err = fmt.Errorf("the tenants in state cannot be listed: %w", w.heads.damaged)
-	}
 	if err != nil {
 		return nil, err
 	}

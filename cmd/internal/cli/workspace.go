@@ -445,17 +445,14 @@ func (w *workspace) print(diags hcl.Diagnostics, more map[string]*hcl.File) {
 
 // confirm asks a person; only "yes" counts.
 func (a *App) confirm(ctx context.Context, question string) (bool, error) {
-	return a.confirmWord(ctx, question, "yes")
+	return a.confirmWord(ctx, question, "yes", "pass --auto-approve, or apply a saved plan")
 }
 
-// confirmWord asks a person; only the given word counts.
-func (a *App) confirmWord(ctx context.Context, question, word string) (bool, error) {
+// confirmWord asks a person; only the given word counts. instead says what to do where nobody can be asked.
+func (a *App) confirmWord(ctx context.Context, question, word, instead string) (bool, error) {
 	if !a.StdinTTY {
 		if _, ok := a.Env("WEIR_ASSUME_TTY"); !ok {
-			if word != "yes" {
-				return false, errors.New("nobody can be asked here, and this needs a person's word")
-			}
-			return false, errors.New("nobody can be asked here: pass --auto-approve, or apply a saved plan")
+			return false, errors.New("nobody can be asked here: " + instead)
 		}
 	}
 	_, _ = fmt.Fprintf(a.Stderr, "\n%s\n  Only %q is taken as approval: ", question, word)

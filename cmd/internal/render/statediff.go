@@ -216,6 +216,10 @@ func (p *printer) accountDifferences(list []state.AccountDifference) {
 		return
 	}
 	p.section("", "Accounts derived from the directory", fmt.Sprint(len(list)))
+	column := 0
+	for i := range list {
+		column = max(column, min(width(SafeText(list[i].Address())), 44))
+	}
 	for _, symbol := range []string{"+", "~", "=>", "-"} {
 		shown, more := 0, 0
 		for i := range list {
@@ -228,7 +232,7 @@ func (p *printer) accountDifferences(list []state.AccountDifference) {
 				continue
 			}
 			shown++
-			line := "    " + p.symbol(symbol) + SafeText(d.Address())
+			line := "    " + p.symbol(symbol) + pad(SafeText(d.Address()), column)
 			switch {
 			case d.Renamed():
 				line += p.style(dim, "  was "+SafeText(d.Before.Address))
