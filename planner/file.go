@@ -45,6 +45,7 @@ type planV1 struct {
 	Lineage   string                     `json:"lineage"`
 	Digest    string                     `json:"digest"`
 	Destroy   bool                       `json:"destroy,omitempty"`
+	Adopted   bool                       `json:"include_adopted,omitempty"`
 	Targets   []string                   `json:"targets,omitempty"`
 	Excludes  []string                   `json:"excludes,omitempty"`
 	Tenants   []string                   `json:"tenants,omitempty"`
@@ -134,7 +135,7 @@ type valueV1 struct {
 func (p *Plan) Write(w io.Writer) error {
 	f := planV1{
 		Format: planFormatV1, ID: p.ID, Created: p.Created, Version: p.Version, Realm: p.Realm, Lineage: p.Lineage, Digest: p.Digest,
-		Destroy: p.Destroy, Targets: p.Targets, Excludes: p.Excludes, Tenants: p.Tenants, Replace: p.Replace, Sensitive: p.Sensitive, Sources: p.Sources,
+		Destroy: p.Destroy, Adopted: p.IncludeAdopted, Targets: p.Targets, Excludes: p.Excludes, Tenants: p.Tenants, Replace: p.Replace, Sensitive: p.Sensitive, Sources: p.Sources,
 		Variables: map[string]json.RawMessage{}, Types: map[string]json.RawMessage{},
 	}
 	for name, v := range p.Variables {
@@ -195,7 +196,7 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 		return nil, fmt.Errorf("plan file is damaged: %w", err)
 	}
 	p := &Plan{
-		ID: f.ID, Created: f.Created, Version: f.Version, Realm: f.Realm, Lineage: f.Lineage, Digest: f.Digest, Destroy: f.Destroy,
+		ID: f.ID, Created: f.Created, Version: f.Version, Realm: f.Realm, Lineage: f.Lineage, Digest: f.Digest, Destroy: f.Destroy, IncludeAdopted: f.Adopted,
 		Targets: f.Targets, Excludes: f.Excludes, Tenants: f.Tenants, Replace: f.Replace, Sensitive: f.Sensitive, Sources: f.Sources,
 		Variables: map[string]cty.Value{},
 	}

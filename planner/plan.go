@@ -80,8 +80,8 @@ type Plan struct {
 	Version string
 	// Realm is "live" or the id of a simulated world; Lineage the configuration's; Digest of sources and variables.
 	Realm, Lineage, Digest string
-	// Destroy says that the plan takes everything down.
-	Destroy bool
+	// Destroy says that the plan takes everything down, IncludeAdopted what was found too.
+	Destroy, IncludeAdopted bool
 	// Targets and Excludes are the selections the plan was made with.
 	Targets, Excludes, Tenants []string
 	// Replace names what was to be replaced.

@@ -196,9 +196,9 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 			r.report.NotReviewed = append(r.report.NotReviewed, Item{address, "reviewed as " + item.Text + ", which is not to be done any more"})
 		case !still:
 			r.report.AlreadySo++
-		case now.Digest != item.Digest && (now.Destructive || item.Destructive):
+		case !item.Covers(now) && (now.Destructive || item.Destructive):
 			r.report.Changed = append(r.report.Changed, Item{address, "reviewed as " + item.Text + ", now " + now.Text + " with other facts"})
-		case item.Destructive:
+		case item.Destructive && now.Destructive:
 			if paths := r.changedSince(address, item); len(paths) > 0 {
 				r.report.Changed = append(r.report.Changed, Item{address, fmt.Sprintf("reviewed as %s, and %s changed since", item.Text, strings.Join(paths, ", "))})
 			}
@@ -453,7 +453,7 @@ func (r *run) agreed(c *planner.Change) bool {
 		return false
 	}
 	item, ok := r.Reviewed.Items[c.Address]
-	if ok && item.Digest == c.Item().Digest {
+	if ok && item.Covers(c.Item()) {
 		return true
 	}
 	why := "it was not part of what was reviewed: " + c.Item().Text

@@ -38,5 +38,5 @@ func (r *run) rename(ctx context.Context) error {
 }
 
 func (r *run) reviewedMove(c *planner.Change) bool {
-	return c != nil && c.Applies() && r.Reviewed.Items[c.Address].Digest == c.Item().Digest
+	return c != nil && c.Applies() && r.Reviewed.Items[c.Address].Covers(c.Item())
 }

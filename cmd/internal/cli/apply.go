@@ -22,6 +22,7 @@ import (
 	"github.com/weir-project/weir/config"
 	"github.com/weir-project/weir/planner"
 	"github.com/weir-project/weir/planner/apply"
+	"github.com/weir-project/weir/planner/dirsync"
 	"github.com/weir-project/weir/planner/fleet"
 	"github.com/weir-project/weir/providers/resource"
 	"github.com/weir-project/weir/state"
@@ -31,6 +32,7 @@ import (
 // applyFlags are the flags of apply and destroy.
 type applyFlags struct {
 	auto           bool
+	resume         bool
 	json           bool
 	acceptRemovals []string
 	acceptTenants  []string
@@ -45,16 +47,20 @@ func (a *App) applyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply [PLANFILE]",
 		Short: "Make the vendors as the configuration says",
-		Long:  "Plan, ask, and apply; or apply a saved plan, item by item as it was reviewed: what changed since is left alone and listed.\n" + exitStatuses,
-		Args:  cobra.MaximumNArgs(1),
+		Long: "Plan, ask, and apply; or apply a saved plan, item by item as it was reviewed: what changed since is left alone and listed.\n" +
+			"A run that failed or was interrupted is taken up again with --resume, without asking: it was approved.\n" + exitStatuses,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o := planOptions{targets: s.targets, excludes: s.excludes, replace: s.replace, acceptTenants: f.acceptTenants}
 			var err error
 			if o.acceptRemovals, err = parseRemovals(f.acceptRemovals); err != nil {
 				return err
 			}
+			if f.resume {
+				return a.resume(cmd.Context(), c, f, o, strings.Join(args, ""))
+			}
 			if len(args) == 1 {
-				return a.applySaved(cmd.Context(), c, f, o, args[0])
+				return a.applySaved(cmd.Context(), c, f, o, args[0], carried{command: a.goOn(c, args[0])})
 			}
 			return a.planAndApply(cmd.Context(), c, f, o)
 		},
@@ -63,7 +69,8 @@ func (a *App) applyCommand() *cobra.Command {
 	c.register(flags)
 	s.register(flags)
 	flags.BoolVar(&f.auto, "auto-approve", false, "do not ask")
-	flags.BoolVar(&f.json, "json", false, "print events, one JSON object a line; needs --auto-approve or a saved plan")
+	flags.BoolVar(&f.resume, "resume", false, "go on with the plan that was approved last, or with PLANFILE, after a failure or an interruption: what is done is left out")
+	flags.BoolVar(&f.json, "json", false, "print events, one JSON object a line; needs --auto-approve, --resume or a saved plan")
 	flags.StringArrayVar(&f.acceptRemovals, "accept-removals", nil, "let exactly `[KEY=]N` removals pass the limit")
 	flags.StringSliceVar(&f.acceptTenants, "accept-tenants", nil, "let the removal of these tenants pass: `KEY,KEY`")
 	flags.DurationVar(&f.lockTimeout, "lock-timeout", 0, "wait so long for another run")
@@ -138,6 +145,10 @@ func (a *App) planAndApply(ctx context.Context, c configFlags, f applyFlags, o p
 	if !anything(p) {
 		return codeOrNil(planCodeForApply(p))
 	}
+	if ctx.Err() != nil {
+		return errors.New("interrupted; nothing was changed")
+	}
+	w.leftOver()
 	if !f.auto {
 		question := "Apply this?"
 		if o.destroy {
@@ -151,29 +162,35 @@ func (a *App) planAndApply(ctx context.Context, c configFlags, f applyFlags, o p
 			return errors.New("not approved; nothing was changed")
 		}
 	}
-	return w.apply(ctx, p, f, o)
+	return w.apply(ctx, p, f, o, w.keep(ctx, p))
 }
 
 // applySaved applies a plan file: the configuration and the variables are the archive's, the surroundings are ours.
-func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o planOptions, name string) (err error) {
-	if len(c.vars)+len(c.varFiles)+len(o.targets)+len(o.excludes)+len(o.replace)+len(c.tenants) > 0 {
+func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o planOptions, name string, plan carried) (err error) {
+	if len(c.vars)+len(c.varFiles)+len(o.targets)+len(o.excludes)+len(o.replace)+len(c.tenants) > 0 || c.shard != "" {
 		return errors.New("a saved plan is applied as it was reviewed: variables and selections belong to plan")
 	}
-	p, encrypted, err := a.readPlan(ctx, c, a.path(name))
+	p, file, err := a.readPlan(ctx, c, a.path(name))
 	if err != nil {
 		return err
 	}
+	plan.digest = file.digest
 	if age := a.Now().Sub(p.Created); p.Realm == state.Live && f.maxAge > 0 && age > f.maxAge && destructive(p) {
 		return fmt.Errorf("the plan is %s old and has destructive items; plan again, or pass --max-age", age.Round(time.Minute))
 	}
 	// The files in the folder must be those that were reviewed, if they are still there.
-	w, err := a.openArchive(ctx, c, p, encrypted)
+	w, err := a.openArchive(ctx, c, p, file.encrypted)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	o.destroy, o.targets, o.excludes, o.replace = p.Destroy, p.Targets, p.Excludes, p.Replace
-	return w.apply(ctx, p, f, o)
+	o.destroy, o.includeAdopted, o.targets, o.excludes, o.replace = p.Destroy, p.IncludeAdopted, p.Targets, p.Excludes, p.Replace
+	if plan.resumed {
+		if err := w.showLeft(ctx, p, f, o, plan); err != nil {
+			return err
+		}
+	}
+	return w.apply(ctx, p, f, o, plan)
 }
 
 // openArchive is open with the plan's own sources and variables. The configuration in the folder must be the one that
@@ -261,17 +278,10 @@ func planCodeForApply(p *planner.Plan) int {
 }
 
 // apply carries out every part of the plan, each tenant under its own lease, then the root's.
-func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o planOptions) error {
-	units, err := w.units()
+func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o planOptions, plan carried) error {
+	units, err := w.allUnits(ctx, o)
 	if err != nil {
 		return err
-	}
-	if w.whole() && !o.destroy {
-		more, err := w.unclaimed(ctx)
-		if err != nil {
-			return err
-		}
-		units = append(units, more...)
 	}
 	byKey := map[string]*unit{}
 	for _, u := range units {
@@ -296,7 +306,10 @@ func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o 
 		if u == nil {
 			return nil, fmt.Errorf("tenant %q is in the plan and neither in the configuration nor in state any more", key)
 		}
-		done, err := w.applyUnit(ctx, u, parts[key], f, o, progress, nil)
+		if ctx.Err() != nil {
+			return nil, errors.New("interrupted before it began")
+		}
+		done, err := w.applyUnit(ctx, u, parts[key], f, o, plan, progress, nil)
 		mu.Lock()
 		defer mu.Unlock()
 		if done != nil {
@@ -311,14 +324,21 @@ func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o 
 	if root := parts[""]; root != nil && ctx.Err() != nil {
 		outcomes = append(outcomes, w.outcome(root, nil, errors.New("interrupted before it began")))
 	} else if root != nil {
-		done, err := w.applyUnit(ctx, &unit{}, root, f, o, progress, known)
+		done, err := w.applyUnit(ctx, &unit{}, root, f, o, plan, progress, known)
 		outcomes = append(outcomes, w.outcome(root, done, err))
 	}
+	left, resumable := undone(parts, outcomes)
+	if err := plan.conclude(left); err != nil {
+		w.app.say("%v", err)
+	}
+	options := w.app.outOptions()
+	options.Flags, options.Resumed = w.app.repeated(w.flags), plan.resumed
+	if resumable {
+		options.GoOn, options.Because = plan.command, plan.why
+	}
 	if f.json {
-		err = render.OutcomesJSON(w.app.Stdout, outcomes)
+		err = render.OutcomesJSON(w.app.Stdout, outcomes, options)
 	} else {
-		options := w.app.outOptions()
-		options.Flags = w.app.repeated(w.flags)
 		err = render.Outcomes(w.app.Stdout, outcomes, options)
 	}
 	if err != nil {
@@ -329,6 +349,29 @@ func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o 
 		codes = append(codes, out.Code)
 	}
 	return codeOrNil(worst(codes...))
+}
+
+// undone reports whether anything that was approved is left to do, and whether taking the plan up again can do it.
+func undone(parts map[string]*planner.Part, outcomes []render.Outcome) (left, resumable bool) {
+	for i := range outcomes {
+		out := &outcomes[i]
+		if out.Error != "" {
+			left, resumable = true, true
+		}
+		r := out.Report
+		if r == nil {
+			continue
+		}
+		approved := parts[out.Tenant.Key].Review().Items
+		for _, list := range [][]apply.Item{r.Failed, r.Skipped, r.Held, r.Changed, r.NotReviewed} {
+			for _, item := range list {
+				_, ok := approved[item.Address]
+				left = left || ok
+			}
+		}
+		resumable = resumable || len(r.Failed)+len(r.Skipped) > 0
+	}
+	return left || resumable, resumable
 }
 
 // applied is what one unit's apply left.
@@ -395,7 +438,7 @@ func reportCode(done *applied) int {
 
 // applyUnit takes the unit's lease, reads and decides again, and applies what was reviewed. A part with nothing to do
 // takes no lease and writes nothing.
-func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Part, f applyFlags, o planOptions, progress render.Progress, known map[string]cty.Value) (done *applied, err error) {
+func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Part, f applyFlags, o planOptions, plan carried, progress render.Progress, known map[string]cty.Value) (done *applied, err error) {
 	reviewed := planned.Review()
 	if planned.Status == planner.Errored || len(reviewed.Items) == 0 && len(planned.Outputs) == 0 && !planned.Bookkeeping {
 		return &applied{part: planned, report: &apply.Report{}, values: w.untouched(ctx, u, planned, o)}, nil
@@ -416,7 +459,9 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 			defer func() { done.count("move") }()
 		}
 	}
-	lease, err := tenant.Acquire(ctx, w.holder("apply"), options)
+	holder := w.holder("apply")
+	holder.Plan = plan.digest
+	lease, err := tenant.Acquire(ctx, holder, options)
 	if err != nil {
 		return nil, err
 	}
@@ -520,6 +565,12 @@ func bounded(part, planned *planner.Part) {
 	seen := map[string]bool{}
 	for _, l := range planned.Accounts.Links {
 		seen[l.Address] = true
+	}
+	for i := range planned.Accounts.Decisions {
+		// An account that an earlier run made and could not remember is the one that was reviewed.
+		if d := &planned.Accounts.Decisions[i]; d.Action == dirsync.Add && d.After != nil {
+			seen[d.After.Address] = true
+		}
 	}
 	kept := part.Accounts.Links[:0]
 	for _, l := range part.Accounts.Links {

@@ -56,8 +56,9 @@ func (a *App) planCommand() *cobra.Command {
 			if refreshOnly {
 				keepDrift(p)
 			}
+			digest := ""
 			if out != "" {
-				if err := w.savePlan(ctx, p, a.path(out), plaintext); err != nil {
+				if digest, err = w.savePlan(ctx, p, a.path(out), plaintext); err != nil {
 					return err
 				}
 			}
@@ -80,7 +81,7 @@ func (a *App) planCommand() *cobra.Command {
 				return err
 			}
 			if out != "" && !asJSON {
-				a.say("\nSaved to %s. To apply exactly this:\n\n    weir %s", out, strings.Join(append(append([]string{"apply"}, a.repeated(c)...), out), " "))
+				a.say("\nSaved to %s (sha256 %s). To apply exactly this:\n\n    weir %s", out, digest, strings.Join(append(append([]string{"apply"}, a.repeated(c)...), out), " "))
 			}
 			return codeOrNil(planCode(p, detailed))
 		},
@@ -139,7 +140,7 @@ func (w *workspace) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl
 	}
 	p := &planner.Plan{
 		ID: w.app.id("plan"), Created: w.around.now(), Version: Version, Realm: w.around.realm, Lineage: w.lineage, Digest: w.digest,
-		Destroy: o.destroy, Targets: o.targets, Excludes: o.excludes, Tenants: w.flags.tenants, Replace: o.replace,
+		Destroy: o.destroy, IncludeAdopted: o.includeAdopted, Targets: o.targets, Excludes: o.excludes, Tenants: w.flags.tenants, Replace: o.replace,
 		Variables: w.frame.Variables, Sensitive: w.frame.Sensitive,
 	}
 	parts, diags := w.parts(ctx, units, o)

@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -31,25 +33,32 @@ const maxPlanFile = 600 << 20
 // planSubject names a configuration's plan to the seal, so that another one's does not open.
 func planSubject(configuration string) string { return "plan " + configuration }
 
-// savePlan writes the plan file, readable by its owner alone, and encrypted where state is.
-func (w *workspace) savePlan(ctx context.Context, p *planner.Plan, path string, plaintext bool) error {
-	if w.keys == nil {
-		for name := range p.Sensitive {
-			if _, used := p.Variables[name]; used && !plaintext {
-				return fmt.Errorf("the plan would hold the value of sensitive variable %q unencrypted; write an encryption block into the weir block's state, or pass --plaintext-plan if the file is safe where it goes", name)
-			}
-		}
-		return writeFile(path, p.Write)
+// savePlan writes the plan file, readable by its owner alone, and encrypted where state is. It returns its digest.
+func (w *workspace) savePlan(ctx context.Context, p *planner.Plan, path string, plaintext bool) (digest string, err error) {
+	if name := sensitiveIn(p); name != "" && w.keys == nil && !plaintext {
+		return "", fmt.Errorf("the plan would hold the value of sensitive variable %q unencrypted; write an encryption block into the weir block's state, or pass --plaintext-plan if the file is safe where it goes", name)
 	}
-	var plain bytes.Buffer
-	if err := p.Write(&plain); err != nil {
-		return err
-	}
-	sealed, err := sealPlan(ctx, w.keys, w.lineage, plain.Bytes())
+	data, err := w.planFile(ctx, p)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return writeFile(path, func(f io.Writer) error { _, err := f.Write(sealed); return err })
+	return digestOfFile(data), writeFile(path, func(f io.Writer) error { _, err := f.Write(data); return err })
+}
+
+// planFile is the content of the plan's file.
+func (w *workspace) planFile(ctx context.Context, p *planner.Plan) ([]byte, error) {
+	var plain bytes.Buffer
+	if err := p.Write(&plain); err != nil || w.keys == nil {
+		return plain.Bytes(), err
+	}
+	return sealPlan(ctx, w.keys, w.lineage, plain.Bytes())
+}
+
+// digestOfFile is the SHA-256 of a plan file as it lies there, encrypted or not, in hexadecimal digits: what sha256sum
+// prints, and what the record of a run names the plan by.
+func digestOfFile(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // sealPlan is the encrypted form of a configuration's plan file.
@@ -76,36 +85,42 @@ func openPlan(ctx context.Context, ring *keys.Ring, file []byte) (plain []byte, 
 	return plain, configuration, err
 }
 
-// readPlan reads a plan file and says whether it was encrypted. An encrypted one is opened with the encryption block
-// of the configuration in the folder.
-func (a *App) readPlan(ctx context.Context, c configFlags, path string) (p *planner.Plan, encrypted bool, err error) {
+// planFileInfo is what a plan file shows besides the plan.
+type planFileInfo struct {
+	encrypted bool
+	digest    string
+}
+
+// readPlan reads a plan file. An encrypted one is opened with the encryption block of the configuration in the folder.
+func (a *App) readPlan(ctx context.Context, c configFlags, path string) (p *planner.Plan, info planFileInfo, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, false, err
+		return nil, info, err
 	}
 	defer func() { _ = file.Close() }()
 	data, err := io.ReadAll(io.LimitReader(file, maxPlanFile+1))
 	if err != nil {
-		return nil, false, err
+		return nil, info, err
 	}
 	if len(data) > maxPlanFile {
-		return nil, false, fmt.Errorf("%s is larger than %d MiB, which no plan file is", path, maxPlanFile>>20)
+		return nil, info, fmt.Errorf("%s is larger than %d MiB, which no plan file is", path, maxPlanFile>>20)
 	}
+	info.digest = digestOfFile(data)
 	configuration := ""
 	if encryptedPlan.Match(data) {
-		encrypted = true
+		info.encrypted = true
 		if data, configuration, err = a.openPlanFile(ctx, c, path, data); err != nil {
-			return nil, true, err
+			return nil, info, err
 		}
 	}
 	p, err = planner.ReadPlan(bytes.NewReader(data))
 	if errors.Is(err, planner.ErrNotPlan) {
-		return nil, encrypted, fmt.Errorf("%s is not a plan file; save one with weir plan --out %s", path, filepath.Base(path))
+		return nil, info, fmt.Errorf("%s is not a plan file; save one with weir plan --out %s", path, filepath.Base(path))
 	}
-	if err == nil && encrypted && p.Lineage != configuration {
-		return nil, encrypted, fmt.Errorf("%s was encrypted for another configuration than it is of; plan again", path)
+	if err == nil && info.encrypted && p.Lineage != configuration {
+		return nil, info, fmt.Errorf("%s was encrypted for another configuration than it is of; plan again", path)
 	}
-	return p, encrypted, err
+	return p, info, err
 }
 
 // openPlanFile decrypts with what the folder's weir block says. The variables that the plan carries are still in it,

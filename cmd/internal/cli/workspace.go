@@ -354,6 +354,11 @@ func (w *workspace) prepareFolder() error {
 	if rel, err := filepath.Rel(root, path); err != nil || strings.HasPrefix(rel, "..") {
 		return nil
 	}
+	return ignored(root)
+}
+
+// ignored keeps a folder out of version control.
+func ignored(root string) error {
 	ignore := filepath.Join(root, ".gitignore")
 	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
 		return writeWhole(ignore, []byte("*\n"))

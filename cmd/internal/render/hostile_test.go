@@ -223,7 +223,7 @@ func TestHostileElsewhere(t *testing.T) {
 		outputs := map[string]state.Output{text: {Value: cty.StringVal(text)}, "map": {Value: cty.MapVal(map[string]cty.Value{text: cty.True})}}
 		for name, f := range map[string]func(io.Writer) error{
 			"outcomes":      func(w io.Writer) error { return Outcomes(w, outcomes, Options{}) },
-			"outcomes json": func(w io.Writer) error { return OutcomesJSON(w, outcomes) },
+			"outcomes json": func(w io.Writer) error { return OutcomesJSON(w, outcomes, Options{}) },
 			"state":         func(w io.Writer) error { return State(w, s, Options{}) },
 			"state json":    func(w io.Writer) error { return StateJSON(w, s) },
 			"outputs":       func(w io.Writer) error { return Outputs(w, outputs, Options{}) },

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -42,8 +43,8 @@ func (o *Outcome) result() string {
 	return "error"
 }
 
-// next is what a person does about it.
-func (o *Outcome) next() string {
+// next is what a person does about it; goOn takes up what was not done.
+func (o *Outcome) next(goOn string) string {
 	r := o.report()
 	switch {
 	case o.Code == 0:
@@ -53,7 +54,7 @@ func (o *Outcome) next() string {
 	case len(r.Changed) > 0:
 		return "plan again: facts changed since the review"
 	case len(r.Failed) > 0 || len(r.Skipped) > 0 || o.Error != "":
-		return "repair what is named below, then weir apply"
+		return "repair what is named below, then " + goOn
 	case len(r.NotReviewed) > 0:
 		return "weir plan shows what is new; then weir apply"
 	case o.Code == 4:
@@ -96,6 +97,10 @@ func appliedWords(applied map[string]int) string {
 // Above eight tenants those that need nothing more are only counted.
 func Outcomes(w io.Writer, outcomes []Outcome, o Options) error {
 	p := newPrinter(w, o)
+	goOn := "weir apply"
+	if o.GoOn != "" {
+		goOn = "go on"
+	}
 	rows := [][]string{{"tenant", "result", "applied", "failed", "held", "not reviewed", "next step"}}
 	total := map[string]int{}
 	quiet := 0
@@ -114,7 +119,7 @@ func Outcomes(w io.Writer, outcomes []Outcome, o Options) error {
 		}
 		rows = append(rows, []string{
 			SafeText(out.name()), out.result(), number(r.Total()), number(len(r.Failed) + len(r.Skipped)), number(len(r.Held) + len(r.Changed)),
-			number(len(r.NotReviewed)), out.next(),
+			number(len(r.NotReviewed)), out.next(goOn),
 		})
 	}
 	p.blank()
@@ -231,7 +236,16 @@ func (p *printer) ending(outcomes []Outcome, total map[string]int) {
 			undone++
 		}
 	}
-	if already > 0 {
+	applied := 0
+	for _, n := range total {
+		applied += n
+	}
+	switch {
+	case p.o.Resumed && applied == 0:
+		words = fmt.Sprintf("%d done before, nothing applied now", already)
+	case p.o.Resumed:
+		words = fmt.Sprintf("%d done before, %d applied now: %s", already, applied, words)
+	case already > 0:
 		words += fmt.Sprintf("; %d were so already", already)
 	}
 	if undone == 0 {
@@ -239,13 +253,25 @@ func (p *printer) ending(outcomes []Outcome, total map[string]int) {
 		return
 	}
 	p.line(p.style(bold+";"+yellow, "Apply ended: "+words+"; "+plural(undone, "tenant is", "tenants are")+" not done."))
-	p.line("What was done stays done. The next weir apply goes on from here.")
+	switch {
+	case p.o.GoOn != "":
+		p.line("What was done stays done. To go on with what was approved:")
+		p.blank()
+		p.line("    ", p.style(cyan, p.o.GoOn))
+	case p.o.Because != "":
+		p.prose("", "", "What was done stays done. To go on, plan again ("+p.o.Because+"):")
+		p.blank()
+		p.line("    ", p.style(cyan, p.o.command("apply")))
+	default:
+		p.line("What was done stays done. The next weir apply goes on from here.")
+	}
 }
 
 // OutcomesJSON writes the end of an apply as lines of the event stream: a diagnostic for each failure, one line a
 // tenant, and the change summary.
-func OutcomesJSON(w io.Writer, outcomes []Outcome) error {
+func OutcomesJSON(w io.Writer, outcomes []Outcome, opts Options) error {
 	s := newStream(w)
+	goOn := cmp.Or(opts.GoOn, "weir apply")
 	add, change, remove, adopted := 0, 0, 0, 0
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -281,11 +307,14 @@ func OutcomesJSON(w io.Writer, outcomes []Outcome) error {
 		s.write("info", o.name()+": "+o.result(), "weir_tenant", map[string]any{"weir": map[string]any{
 			"tenant": o.Tenant.Key, "name": o.Tenant.Name, "primary_domain": o.Tenant.PrimaryDomain, "code": o.Code, "result": o.result(),
 			"error": o.Error, "applied": nonNil(r.Applied), "already_so": r.AlreadySo, "failed": items(r.Failed), "skipped": items(r.Skipped),
-			"changed": items(r.Changed), "held": items(r.Held), "not_reviewed": items(r.NotReviewed), "next": o.next(),
+			"changed": items(r.Changed), "held": items(r.Held), "not_reviewed": items(r.NotReviewed), "next": o.next(goOn),
 		}})
 	}
-	s.write("info", fmt.Sprintf("Apply complete! Resources: %d added, %d changed, %d destroyed.", add, change, remove), "change_summary",
-		map[string]any{"changes": map[string]any{"add": add, "change": change, "import": adopted, "remove": remove, "operation": "apply"}})
+	summary := map[string]any{"changes": map[string]any{"add": add, "change": change, "import": adopted, "remove": remove, "operation": "apply"}}
+	if opts.GoOn != "" {
+		summary["weir"] = map[string]any{"resume": opts.GoOn}
+	}
+	s.write("info", fmt.Sprintf("Apply complete! Resources: %d added, %d changed, %d destroyed.", add, change, remove), "change_summary", summary)
 	return s.err
 }
 

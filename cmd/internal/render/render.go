@@ -12,6 +12,12 @@ type Options struct {
 	Flags []string
 	// Asking leaves out what to type next, because a question follows.
 	Asking bool
+	// Resumed says that an outcome is that of a plan which was taken up again.
+	Resumed bool
+	// GoOn is the command that takes up again what was not done; "" when planning again does, for the reason Because
+	// ("" for none).
+	GoOn    string
+	Because string
 }
 
 // command is a weir command with the flags that it has to repeat.

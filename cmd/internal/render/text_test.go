@@ -169,7 +169,7 @@ func TestOutcomes(t *testing.T) {
 		all = append(all, Outcome{Tenant: identity(fmt.Sprintf("t%03d", i)), Report: &apply.Report{Applied: map[string]int{"create": 1}}})
 	}
 	all = append(all, richOutcomes()[1])
-	if err := errors.Join(Outcomes(&b, richOutcomes(), Options{Width: 140}), OutcomesJSON(&j, richOutcomes()), Outcomes(&done, richOutcomes()[:1], Options{}), Outcomes(&many, all, Options{})); err != nil {
+	if err := errors.Join(Outcomes(&b, richOutcomes(), Options{Width: 140}), OutcomesJSON(&j, richOutcomes(), Options{}), Outcomes(&done, richOutcomes()[:1], Options{}), Outcomes(&many, all, Options{})); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "outcomes.txt", b.Bytes())
