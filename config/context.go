@@ -163,7 +163,7 @@ func unknownName(sc *scope, r *ref) *hcl.Diagnostic {
 	case refVariable:
 		d.Summary = "Undeclared variable"
 		d.Detail = fmt.Sprintf("There is no variable %q %s.%s", r.name, where, meant("var.", r.name, sortedKeys(m.variables)))
-		if nearest(r.name, sortedKeys(m.variables)) == "" {
+		if Nearest(r.name, sortedKeys(m.variables)) == "" {
 			d.Detail += fmt.Sprintf(" Declare it with variable %q { … }.", r.name)
 		}
 	case refLocal:
@@ -198,7 +198,7 @@ func unknownName(sc *scope, r *ref) *hcl.Diagnostic {
 		}
 		d.Summary = "Unknown " + strings.ReplaceAll(kind, "_", " ")
 		d.Detail = fmt.Sprintf("There is no %s %s.", r.name, where)
-		if near := nearest(r.name, sortedKeys(m.blocks)); near != "" {
+		if near := Nearest(r.name, sortedKeys(m.blocks)); near != "" {
 			d.Detail += fmt.Sprintf(" Did you mean %s?", near)
 			break
 		}
@@ -208,7 +208,7 @@ func unknownName(sc *scope, r *ref) *hcl.Diagnostic {
 				same = append(same, b.key)
 			}
 		}
-		if near := nearest(name, names(same)); near != "" || len(same) > 0 && len(same) <= 5 {
+		if near := Nearest(name, names(same)); near != "" || len(same) > 0 && len(same) <= 5 {
 			d.Detail += fmt.Sprintf(" There is %s.", strings.Join(same, ", "))
 		}
 	}

@@ -156,7 +156,7 @@ func hasObject(ty cty.Type) bool {
 }
 
 func lost(name string, declared []string, every bool, at string) *dropped {
-	near := nearest(name, declared)
+	near := Nearest(name, declared)
 	if !every && near == "" {
 		return nil
 	}
@@ -209,7 +209,7 @@ func conform(v cty.Value, table []resource.Attribute, strict bool, at string) (c
 		if row != nil && (row.Argument() || !strict) {
 			continue
 		}
-		near := nearest(name, names)
+		near := Nearest(name, names)
 		switch {
 		case row != nil && strict:
 			return v, fmt.Errorf("%s%q is filled in from the live object and cannot be written", prefix(at), name)

@@ -37,7 +37,7 @@ func improve(d *hcl.Diagnostic) {
 				if name == "" || !v.Type().IsObjectType() || v.Type().HasAttribute(name) {
 					continue
 				}
-				if near := nearest(name, sortedKeys(v.Type().AttributeTypes())); near != "" && !strings.Contains(d.Detail, "Did you mean") {
+				if near := Nearest(name, sortedKeys(v.Type().AttributeTypes())); near != "" && !strings.Contains(d.Detail, "Did you mean") {
 					d.Detail += fmt.Sprintf(" Did you mean %q?", near)
 				}
 				return

@@ -3,6 +3,8 @@ package config
 import (
 	"maps"
 	"slices"
+
+	"github.com/weir-project/weir/providers/resource"
 )
 
 // Types are the names of the resource types that blocks of the configuration use, in any module.
@@ -27,3 +29,7 @@ func (g *Graph) Types() map[string]bool {
 
 // Variables are the names of the root module's variables, sorted.
 func (g *Graph) Variables() []string { return slices.Sorted(maps.Keys(g.root.variables)) }
+
+// Declares reports whether a block stands for the address, or for some instance of it, whether it makes any at present or
+// not.
+func (g *Graph) Declares(a resource.Address) bool { return g.find(a) != nil }

@@ -325,8 +325,8 @@ func keyOf(v cty.Value) (resource.Key, error) {
 	return resource.NoKey, fmt.Errorf("a key is text or a whole number")
 }
 
-// nearest returns the candidate closest to name, at most two edits away (one for short names); "" when none is.
-func nearest(name string, candidates []string) string {
+// Nearest returns the candidate closest to name, at most two edits away (one for short names); "" when none is.
+func Nearest(name string, candidates []string) string {
 	best, distance := "", 3
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
 		d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(c), nil)
@@ -339,7 +339,7 @@ func nearest(name string, candidates []string) string {
 
 // meant is the sentence " Did you mean …?", or "".
 func meant(prefix, name string, candidates []string) string {
-	if n := nearest(name, candidates); n != "" {
+	if n := Nearest(name, candidates); n != "" {
 		return fmt.Sprintf(" Did you mean %s%s?", prefix, n)
 	}
 	return ""

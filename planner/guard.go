@@ -114,6 +114,7 @@ func selectItems(p *Part, req *Request) bool {
 	if len(req.Targets) == 0 && len(req.Excludes) == 0 {
 		return true
 	}
+	p.match(req)
 	byAddress := map[string]*Change{}
 	for _, c := range p.Changes {
 		byAddress[c.Address] = c
@@ -200,6 +201,35 @@ func selectItems(p *Part, req *Request) bool {
 		p.selectAccounts(func(d dirsync.Decision) bool { return p.selected(req, d) })
 	}
 	return len(p.Changes) > 0 || p.Accounts != nil && len(p.Accounts.Decisions) > 0
+}
+
+// match notes which selections name something that is there, whether anything is to be done about it or not.
+func (p *Part) match(req *Request) {
+	p.Matched = map[string]bool{}
+	selections := slices.Concat(req.Targets, req.Excludes)
+	note := func(address string) {
+		for _, s := range selections {
+			if !p.Matched[s] && Matches(address, []string{s}) {
+				p.Matched[s] = true
+			}
+		}
+	}
+	for _, c := range p.Changes {
+		p.Addresses = append(p.Addresses, c.Address)
+		note(c.Address)
+	}
+	if p.Accounts != nil {
+		for i := range p.Accounts.Decisions {
+			note(AccountAddress(p.AccountPolicy, p.Accounts.Decisions[i].Address))
+			note(string(p.Accounts.Decisions[i].Action))
+		}
+	}
+	if req.Prior == nil || !slices.ContainsFunc(selections, func(s string) bool { return !p.Matched[s] }) {
+		return
+	}
+	for a := range req.Prior.Accounts.All() {
+		note(AccountAddress(a.Policy, a.Address))
+	}
 }
 
 // needs returns what a change depends on: what its block refers to, and the organization that it lives in while that is

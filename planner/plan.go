@@ -145,6 +145,10 @@ type Part struct {
 	// Moved are the new addresses of what state remembers: first in the journal when the part is applied. It is found
 	// anew under the lease, so it does not travel in a plan file; the changes there say From.
 	Moved []state.Rename
+	// Addresses are the objects that a selection chose from, and Matched the selections that name any of them or an account.
+	// Both are for whoever looks for a mistyped selection and do not travel in a plan file; without a selection they are nil.
+	Addresses []string
+	Matched   map[string]bool
 	// Files are the files that functions read while the part was evaluated, by path. They travel among the plan's sources.
 	Files map[string][]byte
 }

@@ -127,7 +127,7 @@ func TestPlanFileRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := back.Parts[0].Review().Items, p.Parts[0].Review().Items; got["domain.mail"] != want["domain.mail"] || len(got) != len(want) {
+	if got, want := back.Parts[0].Review().Items, p.Parts[0].Review().Items; got["domain.mail"].Digest != want["domain.mail"].Digest || !want["domain.mail"].Covers(got["domain.mail"]) || len(got) != len(want) {
 		t.Errorf("the review changed on the way:\n%v\n%v", got, want)
 	}
 	after := back.Parts[0].Changes[0].After

@@ -78,14 +78,9 @@ func OS() *App {
 
 // Main runs one command and returns its exit code.
 func Main(app *App, args []string) int {
-	// The first interrupt ends the run in order: no new changing call, outcomes recorded, state given back. The second
-	// leaves at once, which the default handler does once stop is called.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	go func() {
-		<-ctx.Done()
-		stop()
-	}()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	defer app.interruptible(cancel)()
 	app.secrets = providers.Secrets()
 	root := app.command()
 	root.SetArgs(args)
@@ -94,6 +89,24 @@ func Main(app *App, args []string) int {
 		app.errorf("%v", err)
 	}
 	return codeOf(err)
+}
+
+// interruptible makes the first interrupt end the run in order: no new changing call, outcomes recorded, state given back.
+// The second leaves at once, whatever the run waits for: it is the system's own from then on. done ends that.
+func (a *App) interruptible(cancel func()) (done func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	over := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			cancel()
+			a.say("\nInterrupted: nothing more is begun, and what is under way is recorded. Interrupt again to leave at once.")
+		case <-over:
+		}
+	}()
+	return func() { signal.Stop(signals); close(over) }
 }
 
 func (a *App) command() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -17,7 +18,9 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/weir-project/weir/cmd/internal/render"
+	"github.com/weir-project/weir/config"
 	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/dirsync"
 	"github.com/weir-project/weir/planner/fleet"
 	"github.com/weir-project/weir/providers/resource"
 )
@@ -146,8 +149,8 @@ func (w *workspace) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl
 	parts, diags := w.parts(ctx, units, o)
 	p.Parts, p.Sources = parts, w.sources()
 	guardRemovedTenants(p, o, tenantsRemoved(w.frame.Safeguard))
-	if len(o.targets) > 0 || len(o.replace) > 0 {
-		if err := matched(p, o); err != nil {
+	if len(o.targets)+len(o.replace)+len(o.excludes) > 0 {
+		if err := w.matched(p, o); err != nil {
 			return nil, diags, err
 		}
 	}
@@ -288,41 +291,54 @@ func guardRemovedTenants(p *planner.Plan, o planOptions, most int) {
 	}
 }
 
-// matched refuses selections that match nothing.
-func matched(p *planner.Plan, o planOptions) error {
+// matched refuses selections that match nothing. To exclude what a block does not make at present, or a kind of account
+// decision that is not among this plan's, is no mistake.
+func (w *workspace) matched(p *planner.Plan, o planOptions) error {
 	found := map[string]bool{}
+	var addresses []string
 	for _, part := range p.Parts {
+		maps.Copy(found, part.Matched)
+		addresses = append(addresses, part.Addresses...)
 		for _, c := range part.Changes {
 			if c.Type == "tenant" && planner.Matches(c.Address, o.replace) {
 				return fmt.Errorf("--replace %s: an organization is never replaced, since everything in it would go; take it down with weir destroy --tenant %s if that is what you want", c.Address, part.Tenant.Key)
 			}
-			for _, s := range append(o.targets, o.replace...) {
-				if planner.Matches(c.Address, []string{s}) {
-					found[s] = true
-				}
+			addresses = append(addresses, c.Address)
+			for _, s := range o.replace {
+				found[s] = found[s] || planner.Matches(c.Address, []string{s})
 			}
 		}
-		if part.Accounts != nil {
-			for _, d := range part.Accounts.Decisions {
-				for _, s := range o.targets {
-					if planner.Matches(planner.AccountAddress(part.AccountPolicy, d.Address), []string{s}) || string(d.Action) == s || part.AccountPolicy == s {
-						found[s] = true
-					}
-				}
-			}
-		}
-		if part.Unchanged > 0 {
-			for _, s := range o.targets {
-				found[s] = found[s] || part.Status != planner.Errored
-			}
+		if part.Status == planner.Errored {
+			return nil // what it has is not known, and its errors say more
 		}
 	}
-	for _, s := range append(o.targets, o.replace...) {
-		if !found[s] {
-			return fmt.Errorf("%q matches nothing in this plan; addresses look like module.customer[\"contoso\"].domain.mail", s)
+	for _, s := range o.excludes {
+		if a, err := resource.ParseAddress(s); err == nil && !found[s] {
+			found[s] = w.graph.Declares(a)
+		}
+		found[s] = found[s] || slices.Contains(accountActions, dirsync.Action(s))
+	}
+	for _, l := range []struct {
+		flag string
+		list []string
+	}{{"--target", o.targets}, {"--exclude", o.excludes}, {"--replace", o.replace}} {
+		for _, s := range l.list {
+			if found[s] {
+				continue
+			}
+			text := fmt.Sprintf("%s %s matches nothing in this plan", l.flag, s)
+			if near := config.Nearest(s, addresses); near != "" {
+				return fmt.Errorf("%s; did you mean %s?", text, near)
+			}
+			return fmt.Errorf("%s; addresses look like module.customer[\"contoso\"].domain.mail", text)
 		}
 	}
 	return nil
+}
+
+// accountActions are the groups of account decisions that a selection can name.
+var accountActions = []dirsync.Action{
+	dirsync.Add, dirsync.Update, dirsync.Rename, dirsync.Convert, dirsync.Disable, dirsync.Enable, dirsync.Delete,
 }
 
 // keepDrift leaves only what changed outside.
