@@ -225,7 +225,7 @@ func (p *Part) orphan(req *Request, objects *Objects, obj *state.Object, address
 			return c
 		}
 		if !found {
-			c.Action = Release
+			c.Action, c.Gone = Release, true
 			c.Reasons = append(c.Reasons, "its block is gone and so is the object; only the memory of it is removed")
 			return c
 		}

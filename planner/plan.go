@@ -195,6 +195,8 @@ type Change struct {
 	Sensitive []string
 	// Reasons are sentences that say why, besides Cause.
 	Reasons []string
+	// Gone says that the vendor does not have what is released any more. It does not travel in a plan file.
+	Gone bool
 	// Forced sends an update although no attribute differs: what is missing cannot be read.
 	Forced bool
 	// Held says why the item is not applied; "" when it is.

@@ -88,12 +88,15 @@ func (i Item) Covers(now Item) bool {
 }
 
 // leaves reports whether c, decided later, may be what was left of the change: of an update some attributes, of a
-// replacement its second half, of a creation an object that this configuration began and did not finish.
+// replacement its second half, of a deletion the memory of the object, of a creation an object that this configuration
+// began and did not finish.
 func (reviewed *Change) leaves(c *Change) bool {
 	made := reviewed.Action == Create || reviewed.Action == DeleteCreate || reviewed.Action == CreateDelete
 	switch {
 	case reviewed.Action == c.Action:
 		return reviewed.ID == c.ID && reviewed.unmoved(c)
+	case c.Action == Release:
+		return reviewed.Action == Delete && reviewed.ID == c.ID && c.Gone
 	case c.Action == Create:
 		return reviewed.Action == DeleteCreate
 	case c.Action == Adopt:
