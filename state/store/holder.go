@@ -54,8 +54,8 @@ type HeldError struct {
 
 func (e *HeldError) Error() string {
 	return fmt.Sprintf("another run holds tenant %q: %s by %s on %s (run %s), since %s and at least until %s; "+
-		"wait for it, or let this run wait with --lock-timeout",
-		e.Tenant, e.Operation, e.Who, e.Host, e.Run, e.Since.Format(time.RFC3339), e.Until.Format(time.RFC3339))
+		"wait for it, let this run wait with --lock-timeout or, if it is certainly dead, free the tenant with weir state unlock %s",
+		e.Tenant, e.Operation, e.Who, e.Host, e.Run, e.Since.Format(time.RFC3339), e.Until.Format(time.RFC3339), e.Run)
 }
 
 var (
