@@ -327,40 +327,51 @@ func (f *file) List(ctx context.Context, prefix string) iter.Seq2[Item, error] {
 			yield(Item{}, f.fail(prefix, err))
 			return
 		}
-		var items []Item
-		start := path.Dir(prefix + "x") // the deepest folder that has all of them
-		err = fs.WalkDir(root.FS(), start, func(name string, d fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case ctx.Err() != nil:
-				return ctx.Err()
-			case strings.HasPrefix(d.Name(), ".") && name != ".":
-				return nil // locks, temporary files, what others keep here
-			case d.IsDir() || !strings.HasPrefix(name, prefix) || !validKey(name):
-				return nil
-			}
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			if err := plain(info, 0); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			items = append(items, Item{Key: name, Size: info.Size()})
-			return nil
-		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		items, err := list(ctx, root.FS(), prefix)
+		if err != nil {
 			yield(Item{}, f.fail(prefix, err))
 			return
 		}
-		slices.SortFunc(items, func(a, b Item) int { return strings.Compare(a.Key, b.Key) })
 		for _, item := range items {
 			if !yield(item, nil) {
 				return
 			}
 		}
 	}
+}
+
+// list returns the objects below a folder, sorted. One that is removed meanwhile may be left out; the others never are.
+func list(ctx context.Context, fsys fs.FS, prefix string) ([]Item, error) {
+	var items []Item
+	start := path.Dir(prefix + "x") // the deepest folder that has all of them
+	err := fs.WalkDir(fsys, start, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // gone since it was listed, or never there
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case strings.HasPrefix(d.Name(), ".") && name != ".":
+			return nil // locks, temporary files, what others keep here
+		case d.IsDir() || !strings.HasPrefix(name, prefix) || !validKey(name):
+			return nil
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := plain(info, 0); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		items = append(items, Item{Key: name, Size: info.Size()})
+		return nil
+	})
+	slices.SortFunc(items, func(a, b Item) int { return strings.Compare(a.Key, b.Key) })
+	return items, err
 }
 
 func (f *file) Remove(ctx context.Context, key string) error {
