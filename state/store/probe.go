@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/weir-project/weir/state"
 )
 
 // ErrUnfit says that a store does not do what keeping state safely needs, such
@@ -129,7 +131,11 @@ func (b *Bucket) probeOnce(ctx context.Context) error {
 			return err
 		}
 		if key, ok := strings.CutSuffix(strings.TrimPrefix(item.Key, "t/"), "/head"); ok {
-			return b.passed(ctx, key)
+			err := b.passed(ctx, key)
+			if errors.Is(err, state.ErrDamaged) {
+				continue // that is its tenant's matter; another may tell
+			}
+			return err
 		}
 	}
 	if err := b.Probe(ctx); err != nil {

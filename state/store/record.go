@@ -175,13 +175,19 @@ func (t *Tenant) putRecord(ctx context.Context, r *runV1, more func() error) (*r
 	return &recordV1{Key: name, Digest: digest(body)}, nil
 }
 
-// record reads and verifies one record. ErrAbsent says that it is not there.
+// errNoRecord says that a record is not there. Records are never collected.
+var errNoRecord = errors.New("it is missing, and its successor names it; restore it from the bucket's versions")
+
+// record reads and verifies one record.
 func (t *Tenant) record(ctx context.Context, lineage string, at *recordV1) (*runV1, error) {
 	key := t.prefix + at.Key
 	if !validKey(key) || !strings.HasPrefix(at.Key, recordFolder) {
 		return nil, fmt.Errorf("tenant %q: %w: %q is no record of a run", t.key, state.ErrDamaged, at.Key)
 	}
 	body, _, err := t.b.store.Get(ctx, key)
+	if errors.Is(err, ErrAbsent) {
+		return nil, fmt.Errorf("state object %s: %w: %w", key, state.ErrDamaged, errNoRecord)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +212,7 @@ func (t *Tenant) openRecord(key, lineage string, body []byte) (*runV1, error) {
 	return r, nil
 }
 
-// records yields the chain, newest first. A record that is missing ends it with an error that wraps ErrAbsent.
+// records yields the chain, newest first. A record that is missing ends it with an error.
 func (t *Tenant) records(ctx context.Context, h *headV1) iter.Seq2[*runV1, error] {
 	return func(yield func(*runV1, error) bool) {
 		serial := h.Serial + 1
@@ -267,9 +273,6 @@ func (t *Tenant) At(ctx context.Context, serial uint64) (*state.State, error) {
 		return t.State(ctx)
 	}
 	for r, err := range t.records(ctx, h) {
-		if errors.Is(err, ErrAbsent) {
-			break
-		}
 		if err != nil {
 			return nil, err
 		}
@@ -336,7 +339,7 @@ func (t *Tenant) Audit(ctx context.Context) (*Audit, error) {
 	last := h.Serial
 	for r, err := range t.records(ctx, h) {
 		switch {
-		case errors.Is(err, ErrAbsent):
+		case errors.Is(err, errNoRecord):
 			a.Broken = append(a.Broken, fmt.Sprintf("the record before version %d is missing: %v", last, err))
 		case errors.Is(err, state.ErrDamaged), errors.Is(err, state.ErrFormat):
 			a.Broken = append(a.Broken, err.Error())
@@ -348,13 +351,16 @@ func (t *Tenant) Audit(ctx context.Context) (*Audit, error) {
 			break
 		}
 		last = r.Serial
+		if want := h.Serial - uint64(len(a.Runs)); r.Serial != want {
+			a.Broken = append(a.Broken, fmt.Sprintf("where version %d should be the chain has version %d", want, r.Serial))
+		}
 		a.Runs = append(a.Runs, r.public())
 		a.Broken = append(a.Broken, t.continues(r)...)
 		if r.Previous != nil {
 			seen[r.Previous.Key] = true
 		}
 	}
-	if last > 2 || last == 1 && len(a.Runs) > 0 {
+	if last > 2 || last == 2 && len(a.Runs) == 0 || last == 1 && len(a.Runs) > 0 {
 		a.Broken = append(a.Broken, fmt.Sprintf("the chain ends at version %d, and should at 2", last))
 	}
 	for item, err := range t.b.store.List(ctx, t.prefix+recordFolder) {

@@ -46,7 +46,11 @@ func (t *Tenant) State(ctx context.Context) (*state.State, error) {
 	for {
 		h, v, err := t.head(ctx)
 		if errors.Is(err, ErrAbsent) {
-			if err := t.checkHeadless(ctx); err != nil {
+			err := t.checkHeadless(ctx)
+			if errors.Is(err, ErrConflict) {
+				continue
+			}
+			if err != nil {
 				return nil, err
 			}
 			return t.empty(), nil
@@ -97,6 +101,9 @@ func (t *Tenant) read(ctx context.Context, h *headV1) (reading, error) {
 	if err != nil {
 		return reading{}, err
 	}
+	if end.next < h.End {
+		return reading{}, fmt.Errorf("state object %s: %w: it is missing, and the head says that it was there", t.slotKey(end.next), state.ErrDamaged)
+	}
 	return reading{s: s, manifest: m, point: h.Checkpoint, base: h.Base, tail: end}, nil
 }
 
@@ -146,14 +153,23 @@ var firstSnapshot = snapshotFolder(1)
 
 // checkHeadless refuses to call a tenant new whose head was lost. What a run
 // leaves that died just before making the head, and cached blobs, are no sign of
-// one.
+// one. ErrConflict says that the head was made in the meantime.
 func (t *Tenant) checkHeadless(ctx context.Context) error {
 	for item, err := range t.b.store.List(ctx, t.prefix) {
 		if err != nil {
 			return err
 		}
 		name := strings.TrimPrefix(item.Key, t.prefix)
-		if name == "head" || strings.HasPrefix(name, blobFolder) || strings.HasPrefix(name, firstSnapshot) {
+		if name == "head" {
+			switch _, _, err := t.b.store.Get(ctx, item.Key); {
+			case err == nil:
+				return fail(item.Key, ErrConflict, nil) // and so what is listed after it is its
+			case !errors.Is(err, ErrAbsent):
+				return err
+			}
+			continue
+		}
+		if strings.HasPrefix(name, blobFolder) || strings.HasPrefix(name, firstSnapshot) {
 			continue
 		}
 		return fmt.Errorf("tenant %q: %w (found %s)", t.key, ErrHeadless, item.Key)
