@@ -179,15 +179,21 @@ func (t *Tenant) swapIn(ctx context.Context, h *headV1, v Version, old []byte, h
 		return nil, err
 	}
 	renewed := at(t.b.clock)
-	err = t.b.retry(ctx, nil, func() (err error) {
-		v, err = t.b.store.Put(ctx, t.headKey(), body, v)
-		return err
-	})
+	v, err = t.putHead(ctx, body, v)
 	if err != nil {
 		return nil, err
 	}
 	t.remember(ctx, &next)
 	return t.newLease(ctx, holder, o, r, &next, body, v, renewed, h, old), nil
+}
+
+// putHead puts a head in the place of prev. All tries are one write: the condition stays the same.
+func (t *Tenant) putHead(ctx context.Context, body []byte, prev Version) (v Version, err error) {
+	err = t.b.retry(ctx, nil, func() (err error) {
+		v, err = t.b.store.Put(ctx, t.headKey(), body, prev)
+		return err
+	})
+	return v, err
 }
 
 // make creates the first head of a tenant, with an empty first snapshot.
@@ -210,7 +216,7 @@ func (t *Tenant) begin(ctx context.Context, old *headV1, v Version, holder Holde
 	if err != nil {
 		return nil, err
 	}
-	checkpoint, manifest, err := t.save(ctx, s, nil)
+	checkpoint, manifest, err := t.save(ctx, s, nil, s.Serial)
 	if err != nil {
 		return nil, err
 	}
@@ -227,10 +233,7 @@ func (t *Tenant) begin(ctx context.Context, old *headV1, v Version, holder Holde
 		return nil, err
 	}
 	renewed := at(t.b.clock)
-	err = t.b.retry(ctx, nil, func() (err error) {
-		v, err = t.b.store.Put(ctx, t.headKey(), body, v)
-		return err
-	})
+	v, err = t.putHead(ctx, body, v)
 	if err == nil && v == "" {
 		// The store does not tell. Should the head be another's already, the first swap
 		// under its version would still be refused, so ask whether it is ours.

@@ -40,7 +40,14 @@ func (l *Lease) Intend(ctx context.Context, intents []state.Intent) error {
 	if err := l.append(ctx, entries); err != nil {
 		return err
 	}
-	return context.Cause(l.ctx) // it may have been lost while it was written
+	// It may have been lost while it was written, and the machine have slept, so that the fence was not heard yet.
+	if err := context.Cause(l.ctx); err != nil {
+		return err
+	}
+	if l.age() >= fenceTime(l.ttl) {
+		return l.unrenewed()
+	}
+	return nil
 }
 
 // Record makes outcomes durable and merges them into the state. It works for a

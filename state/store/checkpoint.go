@@ -18,19 +18,21 @@ func (l *Lease) Checkpoint(ctx context.Context) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
+	if err := l.settleHead(ctx); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	now, s := l.reading, l.s.Clone()
 	l.mu.Unlock()
-	if err := l.t.shorten(ctx, &now, s); err != nil {
+	// It is on the way to the next version. What bears the number of the first is empty, see firstSnapshot.
+	if err := l.t.shorten(ctx, &now, s, s.Serial+1); err != nil {
 		return err
 	}
-	if err := l.swapHead(ctx, func(h *headV1) { h.Checkpoint, h.Base = now.point, now.base }); err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.shortened(now)
-	return nil
+	return l.swapHead(ctx, func(h *headV1) { h.Checkpoint, h.Base = now.point, now.base }, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.shortened(now)
+	})
 }
 
 // Replace puts another state in the place of the present one, as a version of
@@ -58,6 +60,9 @@ func (l *Lease) conclude(ctx context.Context, replace *state.State, note string,
 	if err := l.usable(); err != nil {
 		return err
 	}
+	if err := l.settleHead(ctx); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	now, done, last, serial := l.reading, l.deeds, l.last, l.s.Serial
 	found, tenant := l.found, l.s.Tenant
@@ -78,7 +83,7 @@ func (l *Lease) conclude(ctx context.Context, replace *state.State, note string,
 	l.mu.Unlock()
 
 	if due {
-		if err := l.t.shorten(ctx, &now, s); err != nil {
+		if err := l.t.shorten(ctx, &now, s, s.Serial); err != nil {
 			return err
 		}
 	}
@@ -102,19 +107,24 @@ func (l *Lease) conclude(ctx context.Context, replace *state.State, note string,
 		h.Serial, h.Checkpoint, h.Base, h.End = serial, now.point, now.base, now.tail.next
 		h.Tenant, h.Last, h.Left = meta, last, nil
 		change(h)
+	}, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if replace != nil {
+			l.s = s
+		}
+		l.shortened(now)
+		l.s.Serial, l.last, l.found, l.deeds = serial, last, l.body, deeds{}
 	})
-	if err != nil {
-		return err
+	if err != nil && replace != nil && l.unsettled() {
+		// What was recorded now might be about a state that is not the present one any more.
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.failed == nil {
+			l.failed = err
+		}
 	}
-	kept := l.stored()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if replace != nil {
-		l.s = s
-	}
-	l.shortened(now)
-	l.s.Serial, l.last, l.found, l.deeds = serial, last, kept, deeds{}
-	return nil
+	return err
 }
 
 // recordDead writes the records of the runs before this one that could not do it themselves.
@@ -140,15 +150,11 @@ func (l *Lease) recordDead() error {
 			return err
 		}
 	}
-	err = l.swapHead(l.ctx, func(h *headV1) { h.Serial, h.Last, h.End, h.Left = serial, last, l.tail.next, nil })
-	if err != nil {
-		return err
-	}
-	kept := l.stored()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.s.Serial, l.last, l.found = serial, last, kept
-	return nil
+	return l.swapHead(l.ctx, func(h *headV1) { h.Serial, h.Last, h.End, h.Left = serial, last, l.tail.next, nil }, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.s.Serial, l.last, l.found = serial, last, l.body
+	})
 }
 
 // deadRuns returns what was done by the runs that a head found says nothing of, oldest first. Those of their slots that
@@ -189,9 +195,9 @@ func (t *Tenant) deadRuns(ctx context.Context, found *headV1, replayed []deeds) 
 }
 
 // shorten writes a snapshot of s, which has all that was read and recorded by now, and moves the reading's base to the
-// journal's end.
-func (t *Tenant) shorten(ctx context.Context, now *reading, s *state.State) (err error) {
-	now.point, now.manifest, err = t.save(ctx, s, now.manifest)
+// journal's end. number is that of the version it is for.
+func (t *Tenant) shorten(ctx context.Context, now *reading, s *state.State, number uint64) (err error) {
+	now.point, now.manifest, err = t.save(ctx, s, now.manifest, number)
 	now.base = now.tail.next
 	return err
 }

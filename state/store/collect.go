@@ -144,11 +144,10 @@ func (l *Lease) Purge(ctx context.Context, force bool) (Collected, error) {
 	}
 	err = l.swapHead(ctx, func(h *headV1) {
 		*h = headV1{Format: 1, Tenant: meta, Lineage: h.Lineage, Epoch: h.Epoch, Base: l.tail.next, Keys: h.Keys, Purged: true}
-	})
+	}, func() { l.cancel(ErrReleased) })
 	if err != nil {
 		return Collected{}, err
 	}
-	l.cancel(ErrReleased)
 	l.wg.Wait()
 	return l.t.remove(ctx, garbage)
 }

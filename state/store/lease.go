@@ -28,12 +28,13 @@ type Lease struct {
 	wg      sync.WaitGroup    // heartbeat and fence
 
 	// headLock is held, by a value in it, by whoever swaps the head; it guards the
-	// four below.
+	// five below.
 	headLock chan struct{}
 	head     *headV1
 	body     []byte
 	version  Version
 	unsure   []byte // a head that was sent after it, and may have been kept
+	adopt    func() // what is to be done if it was; nil for nothing
 
 	saving sync.Mutex // one checkpoint at a time; taken before headLock and mu
 
@@ -110,7 +111,7 @@ func (l *Lease) heartbeat() {
 			}
 			continue // a checkpoint may have renewed it in the meantime
 		}
-		if err := l.swapHead(l.life, func(*headV1) {}); err != nil {
+		if err := l.swapHead(l.life, func(*headV1) {}, nil); err != nil {
 			if l.life.Err() != nil {
 				return
 			}
@@ -127,13 +128,17 @@ func (l *Lease) fence() {
 	tick := min(max(minPoll, l.ttl/100), time.Second) // by two clocks, of which one may jump
 	for {
 		if l.age() >= fenceTime(l.ttl) {
-			l.cancel(fmt.Errorf("%w: it could not be renewed for %s, so another run may take it now", ErrLost, fenceTime(l.ttl)))
+			l.cancel(l.unrenewed())
 			return
 		}
 		if l.t.b.clock.Sleep(l.life, tick) != nil {
 			return
 		}
 	}
+}
+
+func (l *Lease) unrenewed() error {
+	return fmt.Errorf("%w: it could not be renewed for %s, so another run may take it now", ErrLost, fenceTime(l.ttl))
 }
 
 func (l *Lease) age() time.Duration {
@@ -164,8 +169,9 @@ func (l *Lease) taken(err error) error {
 	return lost
 }
 
-// swapHead changes the head and thereby renews the lease.
-func (l *Lease) swapHead(ctx context.Context, change func(*headV1)) error {
+// swapHead changes the head and thereby renews the lease. adopt, unless nil, takes over what the head says then. It is
+// called with the head locked, also when it turns out only later that the head was kept.
+func (l *Lease) swapHead(ctx context.Context, change func(*headV1), adopt func()) error {
 	select {
 	case l.headLock <- struct{}{}:
 		defer func() { <-l.headLock }()
@@ -188,24 +194,29 @@ func (l *Lease) swapHead(ctx context.Context, change func(*headV1)) error {
 		// there.
 		renewed := at(l.t.b.clock)
 		var v Version
+		sent := false // without learning that it was not kept
 		err = l.t.b.retry(ctx, l.usable, func() (err error) {
 			v, err = l.t.b.store.Put(ctx, l.t.headKey(), body, l.version)
+			sent = sent || errors.Is(err, ErrAmbiguous) || errors.Is(err, ErrUnavailable)
 			return err
 		})
 		if err == nil {
 			newer := l.t.seen(l.head).before(l.t.seen(&next))
-			l.head, l.body, l.version, l.unsure = &next, body, v, nil
+			l.head, l.body, l.version, l.unsure, l.adopt = &next, body, v, nil, nil
 			l.mu.Lock()
 			l.renewed = renewed
 			l.mu.Unlock()
+			if adopt != nil {
+				adopt()
+			}
 			if newer {
 				l.t.remember(ctx, &next)
 			}
 			return nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			if errors.Is(err, ErrAmbiguous) || errors.Is(err, ErrUnavailable) {
-				l.unsure = body
+			if sent {
+				l.unsure, l.adopt = body, adopt
 			}
 			return err
 		}
@@ -215,11 +226,26 @@ func (l *Lease) swapHead(ctx context.Context, change func(*headV1)) error {
 	}
 }
 
-// stored returns the head as this lease last saw it stored.
-func (l *Lease) stored() []byte {
+// settleHead finds out whether a head was kept whose answer is missing, before another is made of what the lease says.
+// ErrReleased says that one was kept that ended the lease.
+func (l *Lease) settleHead(ctx context.Context) error {
+	if !l.unsettled() {
+		return nil
+	}
+	if err := l.swapHead(ctx, func(*headV1) {}, nil); err != nil {
+		return err
+	}
+	if errors.Is(context.Cause(l.life), ErrReleased) {
+		return ErrReleased
+	}
+	return nil
+}
+
+// unsettled reports whether a head may have been kept whose answer is missing.
+func (l *Lease) unsettled() bool {
 	l.headLock <- struct{}{}
 	defer func() { <-l.headLock }()
-	return l.body
+	return l.unsure != nil
 }
 
 // ours reports whether the stored head is one that this lease sent without
@@ -232,7 +258,11 @@ func (l *Lease) ours(ctx context.Context) bool {
 	if err != nil || !bytes.Equal(body, l.unsure) {
 		return false
 	}
-	l.head, l.body, l.version, l.unsure = h, body, v, nil
+	adopt := l.adopt
+	l.head, l.body, l.version, l.unsure, l.adopt = h, body, v, nil, nil
+	if adopt != nil {
+		adopt()
+	}
 	return true
 }
 
@@ -288,6 +318,9 @@ func (l *Lease) Release(ctx context.Context) error {
 	}
 	l.closeJournal()
 	err := l.conclude(context.WithoutCancel(ctx), nil, "", func(h *headV1) { h.Lease = nil })
+	if errors.Is(err, ErrReleased) {
+		err = nil
+	}
 	l.cancel(ErrReleased)
 	l.wg.Wait()
 	return err

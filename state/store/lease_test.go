@@ -457,7 +457,7 @@ func TestLostAnswers(t *testing.T) {
 			l.Intend(context.Background(), []state.Intent{intent(1)}),
 			l.Record(context.Background(), []state.Outcome{done(1)}),
 			l.Checkpoint(context.Background()),
-			l.swapHead(context.Background(), func(*headV1) {}),
+			l.swapHead(context.Background(), func(*headV1) {}, nil),
 			l.Record(context.Background(), []state.Outcome{done(2)}),
 			l.Release(context.Background()))
 		if err != nil {

@@ -103,7 +103,12 @@ func (l *Lease) Rekey(ctx context.Context, fresh bool) error {
 		l.reuse(&manifestV1{}) // all of it is written again
 	}
 	err := l.conclude(ctx, l.State(), note, func(h *headV1) { h.Keys, h.PlainBefore = named, next.plainBefore })
-	if err != nil {
+	if err == nil {
+		return nil
+	}
+	l.headLock <- struct{}{}
+	defer func() { <-l.headLock }()
+	if n := len(l.head.Keys); !renew || n == 0 || l.head.Keys[n-1].ID != next.key.ID() { // else it was kept after all
 		l.t.seal.Store(old)
 		l.reuse(manifest)
 	}

@@ -110,9 +110,9 @@ func decodeManifest(raw []byte) (*manifestV1, error) {
 	return m, nil
 }
 
-// save writes a snapshot and returns how a head names it. Nothing refers to it
-// until a head does.
-func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1) (checkpointV1, *manifestV1, error) {
+// save writes a snapshot under the number of the version that it is for, and returns how a head names it. Nothing
+// refers to it until a head does.
+func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1, number uint64) (checkpointV1, *manifestV1, error) {
 	parts, err := state.Encode(s)
 	if err != nil {
 		return checkpointV1{}, nil, err
@@ -124,7 +124,7 @@ func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1) (c
 		}
 	}
 	m := &manifestV1{Format: 1, Lineage: s.Lineage, Serial: s.Serial, Nonce: t.b.nonce()}
-	folder := snapshotFolder(s.Serial) + m.Nonce
+	folder := snapshotFolder(number) + m.Nonce
 	var size int64
 	for i, part := range parts {
 		p, ok := known[digest(part)]

@@ -32,10 +32,7 @@ func (t *Tenant) Unlock(ctx context.Context, run string) error {
 		if err != nil {
 			return err
 		}
-		err = t.b.retry(ctx, nil, func() error {
-			_, err := t.b.store.Put(ctx, t.headKey(), body, v)
-			return err
-		})
+		_, err = t.putHead(ctx, body, v)
 		// The holder may have shown a sign of life in between: it still is the one that was named.
 		if !errors.Is(err, ErrConflict) {
 			return err
