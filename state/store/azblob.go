@@ -1,12 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,12 +20,6 @@ import (
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/azureblob"
 )
-
-// azure keeps objects as block blobs of one container.
-type azure struct {
-	bucket *blob.Bucket
-	prefix string
-}
 
 // azureAccess is how to reach an account. It comes from the operator's
 // environment and never from a URL.
@@ -54,6 +45,7 @@ func azureFromEnvironment() azureAccess {
 // A container name, https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 var containerName = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9]){2,62}$`)
 
+// openAzure keeps objects as block blobs of one container.
 func openAzure(ctx context.Context, name, prefix string, access azureAccess) (Store, error) {
 	if !containerName.MatchString(name) {
 		return nil, fmt.Errorf("azblob://%s: not the name of a container: 3 to 63 of a-z, 0-9 and single hyphens", name)
@@ -69,7 +61,9 @@ func openAzure(ctx context.Context, name, prefix string, access azureAccess) (St
 	if err != nil {
 		return nil, fmt.Errorf("azblob://%s: %w", name, err)
 	}
-	return &azure{bucket: bucket, prefix: prefix}, nil
+	return &remote{
+		bucket: bucket, prefix: prefix, version: azureVersion, condition: azureCondition, object: azureFail, other: azureFail,
+	}, nil
 }
 
 // client chooses the credential in the order of the library's own opener, which
@@ -117,74 +111,27 @@ func (a azureAccess) client(name string) (*container.Client, error) {
 	return container.NewClient(u, credential, o)
 }
 
-func (a *azure) Close() error { return a.bucket.Close() }
-
-func (a *azure) Get(ctx context.Context, key string) ([]byte, Version, error) {
-	r, err := a.bucket.NewReader(ctx, a.prefix+key, nil)
-	if err != nil {
-		return nil, "", azureFail(key, err, ErrUnavailable)
-	}
-	defer func() { _ = r.Close() }()
+func azureVersion(r *blob.Reader) Version {
 	var response azureobject.DownloadStreamResponse
 	if !r.As(&response) || response.ETag == nil {
-		return nil, "", fail(key, ErrUnavailable, errors.New("the answer has no ETag"))
+		return ""
 	}
-	body, err := io.ReadAll(r)
-	if err != nil {
-		return nil, "", azureFail(key, err, ErrUnavailable)
-	}
-	return body, Version(*response.ETag), nil
+	return Version(*response.ETag)
 }
 
-// Put never uses the bucket's NewWriter or WriteAll: in this version of the
-// library they panic when a small write fails.
-func (a *azure) Put(ctx context.Context, key string, body []byte, prev Version) (Version, error) {
-	if !validKey(key) {
-		return "", fail(key, ErrDenied, errKey)
-	}
-	o := &blob.WriterOptions{
-		ContentType:    "application/octet-stream",
-		BufferSize:     len(body) + 1, // so that it is one request
-		MaxConcurrency: 1,
-		IfNotExist:     prev == "",
-	}
-	if prev != "" {
-		o.BeforeWrite = func(as func(any) bool) error {
-			var options *azblob.UploadStreamOptions
-			if !as(&options) {
-				return errors.New("the library offers no condition on uploads")
-			}
-			etag := azcore.ETag(prev)
-			options.AccessConditions = &azblob.AccessConditions{
-				ModifiedAccessConditions: &azureobject.ModifiedAccessConditions{IfMatch: &etag},
-			}
-			return nil
-		}
-	}
-	err := a.bucket.Upload(ctx, a.prefix+key, bytes.NewReader(body), o)
-	if err != nil {
-		err = azureFail(key, err, ErrAmbiguous)
-		if errors.Is(err, ErrAbsent) {
-			err = fail(key, ErrConflict, nil) // swapped, but gone
-		}
-		return "", err
-	}
-	return "", nil // the library keeps the new version to itself
-}
-
-func (a *azure) List(ctx context.Context, prefix string) iter.Seq2[Item, error] {
-	return listBucket(ctx, a.bucket, a.prefix, prefix, azureFail)
-}
-
-func (a *azure) Remove(ctx context.Context, key string) error {
-	err := a.bucket.Delete(ctx, a.prefix+key)
-	if err == nil {
+func azureCondition(as func(any) bool, prev Version, _ int) error {
+	if prev == "" {
 		return nil
 	}
-	if err = azureFail(key, err, ErrAmbiguous); errors.Is(err, ErrAbsent) {
-		return nil
+	var options *azblob.UploadStreamOptions
+	if !as(&options) {
+		return errNoCondition
 	}
-	return err
+	etag := azcore.ETag(prev)
+	options.AccessConditions = &azblob.AccessConditions{
+		ModifiedAccessConditions: &azureobject.ModifiedAccessConditions{IfMatch: &etag},
+	}
+	return nil
 }
 
 // azureFail sorts an error of the library into the five kinds; other is the kind
@@ -205,7 +152,7 @@ func azureFail(key string, err error, other error) error {
 	case code == bloberror.BlobNotFound:
 		return fail(key, ErrAbsent, nil)
 	case code == bloberror.ContainerNotFound:
-		return fail(key, ErrDenied, fmt.Errorf("%w: there is no such container; make it first, private and with versioning on", cause))
+		return fail(key, ErrDenied, missingBucket(cause, "container"))
 	case code == bloberror.BlobAlreadyExists, code == bloberror.ConditionNotMet, code == bloberror.TargetConditionNotMet,
 		response.StatusCode == http.StatusPreconditionFailed:
 		return fail(key, ErrConflict, cause)

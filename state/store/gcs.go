@@ -1,12 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"net/http"
 	"os"
 	"regexp"
@@ -24,13 +21,6 @@ import (
 	"google.golang.org/api/option"
 )
 
-// gcs keeps objects in a bucket of Google Cloud Storage.
-type gcs struct {
-	bucket *blob.Bucket
-	client *storage.Client
-	prefix string
-}
-
 // A bucket name, https://cloud.google.com/storage/docs/buckets#naming
 var gcsBucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$`)
 
@@ -41,7 +31,7 @@ const gcsAttempts = 3
 
 var gcsBackoff = gax.Backoff{Initial: 200 * time.Millisecond, Max: 2 * time.Second}
 
-// openGCS takes credentials from where Google's own programs look, beginning
+// openGCS keeps objects in a bucket of Google Cloud Storage. It takes credentials from where Google's own programs look, beginning
 // with GOOGLE_APPLICATION_CREDENTIALS; with STORAGE_EMULATOR_HOST it talks to
 // that host without any. transport is nil outside of tests.
 func openGCS(ctx context.Context, name, prefix string, transport http.RoundTripper) (Store, error) {
@@ -77,7 +67,10 @@ func openGCS(ctx context.Context, name, prefix string, transport http.RoundTripp
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gs://%s: %w", name, err), service.Close())
 	}
-	return &gcs{bucket: bucket, client: service, prefix: prefix}, nil
+	return &remote{
+		bucket: bucket, prefix: prefix, version: gcsVersion, condition: gcsCondition, object: gcsObjectFail, other: gcsFail,
+		close: service.Close,
+	}, nil
 }
 
 // gcsLogin tells a failure to get a token from one of the request.
@@ -91,87 +84,39 @@ func (s *gcsLogin) Token() (*oauth2.Token, error) {
 	return t, s.login.check(err)
 }
 
-func (g *gcs) Close() error { return errors.Join(g.bucket.Close(), g.client.Close()) }
-
-func (g *gcs) Get(ctx context.Context, key string) ([]byte, Version, error) {
-	// The library takes up a broken read as often as it breaks.
-	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
-	defer cancel()
-	r, err := g.bucket.NewReader(ctx, g.prefix+key, nil)
-	if err != nil {
-		return nil, "", gcsObjectFail(key, err, ErrUnavailable)
-	}
-	defer func() { _ = r.Close() }()
+func gcsVersion(r *blob.Reader) Version {
 	var response *storage.Reader
 	if !r.As(&response) || response.Attrs.Generation <= 0 {
-		return nil, "", fail(key, ErrUnavailable, errors.New("the answer has no generation"))
+		return ""
 	}
-	body, err := io.ReadAll(r)
-	if err != nil {
-		// Never absent: when a broken read is taken up again, the generation it began
-		// with may have been replaced.
-		return nil, "", fail(key, ErrUnavailable, err)
-	}
-	return body, Version(strconv.FormatInt(response.Attrs.Generation, 10)), nil
+	return Version(strconv.FormatInt(response.Attrs.Generation, 10))
 }
 
-// Put may be answered 429: one object takes about one write a second,
-// https://cloud.google.com/storage/quotas#objects
-func (g *gcs) Put(ctx context.Context, key string, body []byte, prev Version) (Version, error) {
-	if !validKey(key) {
-		return "", fail(key, ErrDenied, errKey)
+// gcsCondition prepares an upload. It may be answered 429: one object takes about
+// one write a second, https://cloud.google.com/storage/quotas#objects
+func gcsCondition(as func(any) bool, prev Version, _ int) error {
+	var handle **storage.ObjectHandle
+	if !as(&handle) {
+		return errNoCondition
 	}
-	var generation int64
 	if prev != "" {
-		var err error
-		if generation, err = strconv.ParseInt(string(prev), 10, 64); err != nil || generation <= 0 {
-			return "", fail(key, ErrConflict, fmt.Errorf("%q is no generation", prev))
+		generation, err := strconv.ParseInt(string(prev), 10, 64)
+		if err != nil || generation <= 0 {
+			return fmt.Errorf("%w: %q is no generation", ErrConflict, prev)
 		}
+		*handle = (*handle).If(storage.Conditions{GenerationMatch: generation})
 	}
-	o := &blob.WriterOptions{
-		ContentType: "application/octet-stream",
-		BufferSize:  len(body) + 1, // so that it is one request
-		IfNotExist:  prev == "",
-		BeforeWrite: func(as func(any) bool) error {
-			var handle **storage.ObjectHandle
-			if !as(&handle) {
-				return errors.New("the library offers no condition on uploads")
-			}
-			if prev != "" {
-				*handle = (*handle).If(storage.Conditions{GenerationMatch: generation})
-			}
-			// The library counts no attempts at uploads: it would go on until the context
-			// ends.
-			failed := 0
-			*handle = (*handle).Retryer(storage.WithBackoff(gcsBackoff), storage.WithErrorFunc(func(err error) bool {
-				if !storage.ShouldRetry(err) {
-					return false
-				}
-				failed++
-				return failed < gcsAttempts
-			}))
-			return nil
-		},
-	}
-	if err := g.bucket.Upload(ctx, g.prefix+key, bytes.NewReader(body), o); err != nil {
-		return "", gcsFail(key, err, ErrAmbiguous)
-	}
-	return "", nil // the library keeps the new version to itself
-}
-
-func (g *gcs) List(ctx context.Context, prefix string) iter.Seq2[Item, error] {
-	return listBucket(ctx, g.bucket, g.prefix, prefix, gcsFail)
-}
-
-func (g *gcs) Remove(ctx context.Context, key string) error {
-	err := g.bucket.Delete(ctx, g.prefix+key)
-	if err == nil {
-		return nil
-	}
-	if err = gcsObjectFail(key, err, ErrAmbiguous); errors.Is(err, ErrAbsent) {
-		return nil
-	}
-	return err
+	// The library counts no attempts at uploads: it would go on until the context
+	// ends.
+	failed := 0
+	*handle = (*handle).Retryer(storage.WithBackoff(gcsBackoff), storage.WithErrorFunc(func(err error) bool {
+		if !storage.ShouldRetry(err) {
+			return false
+		}
+		failed++
+		return failed < gcsAttempts
+	}))
+	return nil
 }
 
 // gcsFail sorts an error of the library into the five kinds; other is the kind
@@ -190,7 +135,7 @@ func gcsFail(key string, err error, other error) error {
 	cause := fmt.Errorf("google cloud storage answered %d", response.Code)
 	switch {
 	case response.Code == http.StatusNotFound:
-		return fail(key, ErrDenied, fmt.Errorf("%w: there is no such bucket; make it first, private and with versioning on", cause))
+		return fail(key, ErrDenied, missingBucket(cause, "bucket"))
 	case response.Code == http.StatusPreconditionFailed:
 		return fail(key, ErrConflict, cause)
 	case response.Code == http.StatusRequestTimeout, response.Code == http.StatusTooManyRequests, response.Code >= 500:

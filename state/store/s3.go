@@ -1,12 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"net/http"
 	"regexp"
 	"strings"
@@ -26,18 +23,12 @@ import (
 	"gocloud.dev/gcerrors"
 )
 
-// s3 keeps objects in a bucket of S3, or of a service that speaks its protocol.
-type s3 struct {
-	bucket *blob.Bucket
-	client *awss3.Client
-	prefix string
-}
-
 // A bucket name, https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 // It is never an ARN, which would name a host.
 var s3BucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// openS3 takes credentials, region and endpoint from the operator's environment
+// openS3 keeps objects in a bucket of S3, or of a service that speaks its
+// protocol. It takes credentials, region and endpoint from the operator's environment
 // and shared configuration: AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION,
 // AWS_ENDPOINT_URL_S3 and what else the library knows. transport is nil outside
 // of tests.
@@ -82,7 +73,9 @@ func openS3(ctx context.Context, name, prefix string, transport http.RoundTrippe
 	if err != nil {
 		return nil, fmt.Errorf("s3://%s: %w", name, err)
 	}
-	return &s3{bucket: bucket, client: client, prefix: prefix}, nil
+	return &remote{
+		bucket: bucket, prefix: prefix, version: s3Version, condition: s3Condition(client), object: s3Fail, other: s3Fail, gone: s3Gone,
+	}, nil
 }
 
 // s3Login tells a failure to get credentials from one of the request.
@@ -96,71 +89,35 @@ func (p *s3Login) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return c, p.login.check(err)
 }
 
-func (s *s3) Close() error { return s.bucket.Close() }
-
-func (s *s3) Get(ctx context.Context, key string) ([]byte, Version, error) {
-	r, err := s.bucket.NewReader(ctx, s.prefix+key, nil)
-	if err != nil {
-		return nil, "", s3Fail(key, err, ErrUnavailable)
-	}
-	defer func() { _ = r.Close() }()
+func s3Version(r *blob.Reader) Version {
 	var response awss3.GetObjectOutput
-	if !r.As(&response) || aws.ToString(response.ETag) == "" {
-		return nil, "", fail(key, ErrUnavailable, errors.New("the answer has no ETag"))
+	if !r.As(&response) {
+		return ""
 	}
-	body, err := io.ReadAll(r)
-	if err != nil {
-		return nil, "", fail(key, ErrUnavailable, err)
-	}
-	return body, Version(*response.ETag), nil
+	return Version(aws.ToString(response.ETag))
 }
 
-func (s *s3) Put(ctx context.Context, key string, body []byte, prev Version) (Version, error) {
-	if !validKey(key) {
-		return "", fail(key, ErrDenied, errKey)
-	}
-	o := &blob.WriterOptions{
-		ContentType: "application/octet-stream",
-		IfNotExist:  prev == "",
-		BeforeWrite: func(as func(any) bool) error {
-			var uploader *transfermanager.Client
-			var input *transfermanager.UploadObjectInput
-			if !as(&uploader) || !as(&input) {
-				return errors.New("the library offers no condition on uploads")
-			}
-			// One request whatever the size: stores are known that ignore conditions on an
-			// upload in parts.
-			*uploader = *transfermanager.New(s.client, func(o *transfermanager.Options) {
-				o.MultipartUploadThreshold = int64(len(body)) + 1
-				o.RequestChecksumCalculation = s.client.Options().RequestChecksumCalculation
-			})
-			if prev != "" {
-				input.IfMatch = aws.String(string(prev))
-			}
-			return nil
-		},
-	}
-	err := s.bucket.Upload(ctx, s.prefix+key, bytes.NewReader(body), o)
-	if err != nil {
-		err = s3Fail(key, err, ErrAmbiguous)
-		if errors.Is(err, ErrAbsent) {
-			err = fail(key, ErrConflict, nil) // swapped, but gone
+// s3Gone: the library looks first, by a request whose answer has no code.
+func s3Gone(err error) bool { return gcerrors.Code(err) == gcerrors.NotFound }
+
+func s3Condition(client *awss3.Client) func(func(any) bool, Version, int) error {
+	return func(as func(any) bool, prev Version, size int) error {
+		var uploader *transfermanager.Client
+		var input *transfermanager.UploadObjectInput
+		if !as(&uploader) || !as(&input) {
+			return errNoCondition
 		}
-		return "", err
-	}
-	return "", nil // the library keeps the new version to itself
-}
-
-func (s *s3) List(ctx context.Context, prefix string) iter.Seq2[Item, error] {
-	return listBucket(ctx, s.bucket, s.prefix, prefix, s3Fail)
-}
-
-func (s *s3) Remove(ctx context.Context, key string) error {
-	err := s.bucket.Delete(ctx, s.prefix+key)
-	if err == nil || gcerrors.Code(err) == gcerrors.NotFound { // it looks first, by a request whose answer has no code
+		// One request whatever the size: stores are known that ignore conditions on an
+		// upload in parts.
+		*uploader = *transfermanager.New(client, func(o *transfermanager.Options) {
+			o.MultipartUploadThreshold = int64(size) + 1
+			o.RequestChecksumCalculation = client.Options().RequestChecksumCalculation
+		})
+		if prev != "" {
+			input.IfMatch = aws.String(string(prev))
+		}
 		return nil
 	}
-	return s3Fail(key, err, ErrAmbiguous)
 }
 
 // s3Fail sorts an error of the library into the five kinds; other is the kind of
@@ -187,7 +144,7 @@ func s3Fail(key string, err error, other error) error {
 	case code == "NoSuchKey":
 		return fail(key, ErrAbsent, nil)
 	case code == "NoSuchBucket":
-		return fail(key, ErrDenied, fmt.Errorf("%w: there is no such bucket; make it first, private and with versioning on", cause))
+		return fail(key, ErrDenied, missingBucket(cause, "bucket"))
 	case status == http.StatusPreconditionFailed:
 		return fail(key, ErrConflict, cause)
 	case status == http.StatusNotImplemented:
