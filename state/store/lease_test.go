@@ -622,3 +622,37 @@ func TestARaceIsNoOlderHead(t *testing.T) {
 		})
 	}
 }
+
+// TestAcquireTriesTheSameSwapAgain: a head that could not be swapped is swapped with the next try, not created, and
+// when none succeeds the run gives up.
+func TestAcquireTriesTheSameSwapAgain(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		fails int
+		want  error
+	}{{"once", 1, nil}, {"always", 1000, ErrUnavailable}} {
+		t.Run(row.name, func(t *testing.T) {
+			s, c := NewMem(), newFakeClock()
+			changed(t, tenant(t, s, c), "run-1", 0, 2)
+			f := &faulty{Store: s}
+			n := 0
+			f.spoil(func(o op) error {
+				if o.name == "Put" && o.key == "t/contoso/head" {
+					if n++; n <= row.fails {
+						return away(o)
+					}
+				}
+				return nil
+			}, nil)
+			stop := c.run(10 * time.Millisecond)
+			l, err := tenant(t, f, c).Acquire(t.Context(), Holder{Run: "run-2"}, options())
+			stop()
+			if !errors.Is(err, row.want) || n > quickTries {
+				t.Fatalf("%d tries: %v, want %v", n, err, row.want)
+			}
+			if err == nil {
+				release(t, l)
+			}
+		})
+	}
+}
