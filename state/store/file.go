@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -405,7 +406,7 @@ func (f *file) fail(key string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fail(name, ErrAbsent, nil)
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fail(name, ErrDenied, err)
 	}
 	return fail(name, ErrUnavailable, err)

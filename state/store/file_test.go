@@ -40,9 +40,17 @@ func TestFileReadingMakesNothing(t *testing.T) {
 }
 
 func TestFileModes(t *testing.T) {
-	old := syscall.Umask(0)
-	defer syscall.Umask(old)
-	dir := filepath.Join(t.TempDir(), "a", "b")
+	for _, mask := range []int{0o000, 0o022, 0o077} {
+		t.Run(fmt.Sprintf("umask %03o", mask), func(t *testing.T) {
+			old := syscall.Umask(mask)
+			defer syscall.Umask(old)
+			fileModes(t, filepath.Join(t.TempDir(), "a", "b"))
+		})
+	}
+}
+
+func fileModes(t *testing.T, dir string) {
+	t.Helper()
 	s := opened(t, "file://"+dir)
 	l := acquire(t, tenant(t, s, SystemClock()), "run-1")
 	record(t, l, 1, 2)
