@@ -481,7 +481,7 @@ func (c stoppable) Sleep(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-// erratic is a store as seen by one process through a bad network.
+// erratic is a store as seen by one process through a bad network; without random, through a good one.
 type erratic struct {
 	Store
 	p     *process
@@ -495,6 +495,9 @@ type erratic struct {
 func (e *erratic) chance() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.random == nil {
+		return 100
+	}
 	return e.random.IntN(100)
 }
 
