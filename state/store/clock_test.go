@@ -9,16 +9,16 @@ import (
 	"github.com/weir-project/weir/state"
 )
 
-// machine is a clock that runs at its own rates, in step with others: it moves only while all who use it sleep, so that
+// station is a clock that runs at its own rates, in step with others: it moves only while all who use it sleep, so that
 // what they do at which time does not depend on how busy the testing machine is.
-type machine struct {
+type station struct {
 	*fakeClock
 	wall, mono float64 // rates; 1 is true time
 	users      int     // goroutines that sleep on it between their deeds
 }
 
 // pass moves true time on by steps, as long as the function says so.
-func pass(d, step time.Duration, stop func() bool, all ...*machine) (passed time.Duration) {
+func pass(d, step time.Duration, stop func() bool, all ...*station) (passed time.Duration) {
 	for ; passed < d; passed += step {
 		for _, m := range all {
 			for !m.quiet() {
@@ -38,7 +38,7 @@ func pass(d, step time.Duration, stop func() bool, all ...*machine) (passed time
 	return passed
 }
 
-func (m *machine) quiet() bool {
+func (m *station) quiet() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.sleeper) >= m.users
@@ -62,14 +62,14 @@ func over(c <-chan struct{}) func() bool {
 	}
 }
 
-// watcher is a machine on which a run waits for a tenant.
+// watcher is a station on which a run waits for a tenant.
 type watcher struct {
 	swapping chan struct{} // closed when it takes the tenant
 	at       time.Duration // when that was, by its clock
 	has      chan struct{} // closed when it has it
 }
 
-func watch(t *testing.T, s Store, m *machine) *watcher {
+func watch(t *testing.T, s Store, m *station) *watcher {
 	t.Helper()
 	o := options()
 	o.LockTimeout = 1000 * time.Hour
@@ -107,23 +107,23 @@ func TestTakeover(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, row := range []struct {
 		name    string
-		watcher machine
+		watcher station
 		offset  time.Duration // of its wall clock
 		jump    time.Duration // of its wall clock, in the middle
 		asleep  bool          // for ten minutes in the middle its monotonic clock stands still
 	}{
-		{"equal clocks", machine{wall: 1, mono: 1}, 0, 0, false},
-		{"a day ahead", machine{wall: 1, mono: 1}, day, 0, false},
-		{"a day behind", machine{wall: 1, mono: 1}, -day, 0, false},
-		{"a jump ahead", machine{wall: 1, mono: 1}, 0, day, false},
-		{"a jump back", machine{wall: 1, mono: 1}, 0, -day, false},
-		{"half as fast again", machine{wall: 1.5, mono: 1.5}, 0, 0, false},
-		{"slower by a third", machine{wall: 0.667, mono: 0.667}, 0, 0, false},
-		{"a sleep", machine{wall: 1, mono: 1}, 0, 0, true},
+		{"equal clocks", station{wall: 1, mono: 1}, 0, 0, false},
+		{"a day ahead", station{wall: 1, mono: 1}, day, 0, false},
+		{"a day behind", station{wall: 1, mono: 1}, -day, 0, false},
+		{"a jump ahead", station{wall: 1, mono: 1}, 0, day, false},
+		{"a jump back", station{wall: 1, mono: 1}, 0, -day, false},
+		{"half as fast again", station{wall: 1.5, mono: 1.5}, 0, 0, false},
+		{"slower by a third", station{wall: 0.667, mono: 0.667}, 0, 0, false},
+		{"a sleep", station{wall: 1, mono: 1}, 0, 0, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := NewMem()
-			holder := &machine{fakeClock: newFakeClock(), wall: 1, mono: 1, users: 2} // heartbeat and fence
+			holder := &station{fakeClock: newFakeClock(), wall: 1, mono: 1, users: 2} // heartbeat and fence
 			other := row.watcher
 			other.fakeClock, other.users = newFakeClock(), 1
 			other.jump(row.offset, 0)
@@ -169,8 +169,8 @@ func TestFencedInTime(t *testing.T) {
 	}{{1, true}, {1.5, true}, {2, false}} {
 		s := NewMem()
 		f := &faulty{Store: s}
-		holder := &machine{fakeClock: newFakeClock(), wall: 1, mono: 1, users: 2}
-		other := &machine{fakeClock: newFakeClock(), wall: row.rate, mono: row.rate, users: 1}
+		holder := &station{fakeClock: newFakeClock(), wall: 1, mono: 1, users: 2}
+		other := &station{fakeClock: newFakeClock(), wall: row.rate, mono: row.rate, users: 1}
 		l := acquire(t, tenant(t, f, holder), "run-1")
 		f.spoil(func(o op) error { // refused, as by an expired token: it is tried again
 			if o.name == "Put" && o.key == "t/contoso/head" {
