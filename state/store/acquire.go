@@ -30,6 +30,9 @@ type AcquireOptions struct {
 	// Tenant is the identity recorded when the tenant has no head yet; its Key is
 	// set to the tenant's.
 	Tenant state.TenantMeta
+	// Existing refuses a tenant that has no head, with ErrAbsent, instead of making
+	// one.
+	Existing bool
 	// Waiting is called once if another run holds the tenant and is being watched;
 	// nil for nobody to tell.
 	Waiting func(*HeldError)
@@ -94,6 +97,12 @@ func (t *Tenant) take(ctx context.Context, holder Holder, o AcquireOptions) (*Le
 	for told := false; ; {
 		looked := clock.Elapsed()
 		h, v, body, err := t.headBytes(ctx)
+		if o.Existing && err == nil && h.Purged {
+			err = fail(t.headKey(), ErrAbsent, errPurged)
+		}
+		if o.Existing && errors.Is(err, ErrAbsent) {
+			return nil, err
+		}
 		if errors.Is(err, ErrAbsent) {
 			l, err := t.make(ctx, holder, o)
 			if errors.Is(err, ErrConflict) {

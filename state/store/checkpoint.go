@@ -157,6 +157,9 @@ func (l *Lease) recordDead() error {
 	})
 }
 
+// maxDeadSlots bounds how much of a dead run's journal is read for its record alone.
+const maxDeadSlots = 10_000
+
 // deadRuns returns what was done by the runs that a head found says nothing of, oldest first. Those of their slots that
 // were in a checkpoint already were not replayed, and are read for this alone.
 func (t *Tenant) deadRuns(ctx context.Context, found *headV1, replayed []deeds) ([]deeds, error) {
@@ -164,7 +167,10 @@ func (t *Tenant) deadRuns(ctx context.Context, found *headV1, replayed []deeds) 
 		return nil, nil
 	}
 	var all []deeds
-	for slot := found.End; slot < found.Base; slot++ {
+	// No run writes more slots without an end than that; a head that says so is not
+	// worth hours of reading.
+	first := max(found.End, found.Base-min(found.Base, maxDeadSlots))
+	for slot := first; slot < found.Base; slot++ {
 		body, _, err := t.b.store.Get(ctx, t.slotKey(slot))
 		if errors.Is(err, ErrAbsent) {
 			continue // collected, and nothing hangs on it but the record

@@ -54,7 +54,7 @@ func (l *Lease) collect(ctx context.Context, r Retention, dry bool) (Collected, 
 	}
 	oldest, base := h.Serial, now.base
 	old := l.t.b.clock.Now().Add(-r.Age)
-	kept, reached := 0, false
+	kept, aged, reached := 0, 0, false
 	for run, err := range l.t.records(ctx, h) {
 		if err != nil {
 			return Collected{}, err
@@ -65,10 +65,14 @@ func (l *Lease) collect(ctx context.Context, r Retention, dry bool) (Collected, 
 			return Collected{}, err
 		}
 		oldest, base = run.Serial, min(base, run.Base)
-		if kept++; kept >= r.Versions && run.Ended.Before(old) {
+		// Two in a row, since one may be from a machine whose clock is wrong.
+		if !run.Ended.Before(old) {
+			aged = 0
+		} else if aged++; aged >= 2 && kept >= r.Versions {
 			reached = true
 			break
 		}
+		kept++
 	}
 	if !reached {
 		return Collected{Oldest: oldest}, nil // all of it is younger

@@ -134,7 +134,7 @@ func read(root *os.Root, key string) ([]byte, error) {
 		}
 		return nil, err
 	}
-	return io.ReadAll(r)
+	return readObject(r)
 }
 
 var errReplaced = errors.New("it was replaced while being read")

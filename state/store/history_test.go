@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -412,3 +413,41 @@ func TestOldRemovalsAreForgotten(t *testing.T) {
 		t.Errorf("%v, %+v", err, s.Removals)
 	}
 }
+
+// TestExisting: a command that only edits makes no tenant, neither where none was nor where one was purged; without the
+// option it does.
+func TestExisting(t *testing.T) {
+	m := NewMem().(*mem)
+	tn := tenant(t, m, newFakeClock())
+	only := options()
+	only.Existing = true
+	if _, err := tn.Acquire(t.Context(), Holder{Run: "run-1"}, only); !errors.Is(err, ErrAbsent) || len(m.objects) != 0 {
+		t.Errorf("nothing there: %v, %d objects", err, len(m.objects))
+	}
+	changed(t, tn, "run-2", 0, 1)
+	l, err := tn.Acquire(t.Context(), Holder{Run: "run-3"}, only)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Purge(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tn.Acquire(t.Context(), Holder{Run: "run-4"}, only); !errors.Is(err, ErrAbsent) || len(m.objects) != 1 {
+		t.Errorf("purged: %v, %d objects", err, len(m.objects))
+	}
+	changed(t, tn, "run-5", 0, 1)
+}
+
+// TestHugeObject: what is far longer than anything of ours is refused before it is taken apart.
+func TestHugeObject(t *testing.T) {
+	if _, err := readObject(io.LimitReader(endless{}, maxObject+1)); !errors.Is(err, errTooLong) {
+		t.Errorf("got %v, want errTooLong", err)
+	}
+	if body, err := readObject(io.LimitReader(endless{}, 1<<20)); err != nil || len(body) != 1<<20 {
+		t.Errorf("1 MiB: %v, %d bytes", err, len(body))
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }

@@ -220,7 +220,11 @@ func (l *Lease) swapHead(ctx context.Context, change func(*headV1), adopt func()
 			}
 			return err
 		}
-		if !l.ours(ctx) {
+		ours, rerr := l.ours(ctx)
+		if rerr != nil {
+			return rerr // it is not known whose the head is
+		}
+		if !ours {
 			return l.taken(err)
 		}
 	}
@@ -250,20 +254,23 @@ func (l *Lease) unsettled() bool {
 
 // ours reports whether the stored head is one that this lease sent without
 // learning that it was kept, and goes on from it if so.
-func (l *Lease) ours(ctx context.Context) bool {
+func (l *Lease) ours(ctx context.Context) (bool, error) {
 	if l.unsure == nil {
-		return false
+		return false, nil
 	}
 	h, v, body, err := l.t.headBytes(ctx)
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrAmbiguous) {
+		return false, err
+	}
 	if err != nil || !bytes.Equal(body, l.unsure) {
-		return false
+		return false, nil
 	}
 	adopt := l.adopt
 	l.head, l.body, l.version, l.unsure, l.adopt = h, body, v, nil, nil
 	if adopt != nil {
 		adopt()
 	}
-	return true
+	return true, nil
 }
 
 // seal closes the journal to earlier holders. A slot of theirs that lands before

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/weir-project/weir/state/keys"
 )
@@ -48,7 +47,8 @@ func (h *headV1) protection(ring *keys.Ring) KeyStatus {
 // Rekey protects the tenant's data keys by the configuration's present settings
 // alone. With fresh, or when the state was not encrypted, it makes a new data key
 // and writes the state with it; what was written before stays readable with the
-// old key, or in plaintext, until it is collected. It is a version of its own, and
+// old key, or in plaintext, until it is collected; a head names maxKeys keys, and
+// versions older than that many fresh ones cannot be read any more. It is a version of its own, and
 // must not overlap with Record.
 func (l *Lease) Rekey(ctx context.Context, fresh bool) error {
 	ring := l.t.b.keys
@@ -66,9 +66,12 @@ func (l *Lease) Rekey(ctx context.Context, fresh bool) error {
 	if old != nil {
 		*next = sealer{key: old.key, all: old.all, plainBefore: old.plainBefore}
 		for _, k := range l.keys() {
-			data := old.all[k.ID]
-			if data == nil {
-				named = append(named, k) // it cannot be opened now, and perhaps can again
+			data, err := l.t.b.dataKey(ctx, subject, k)
+			if errors.Is(err, keys.ErrUnavailable) {
+				return keyError(l.t.key, err) // later it can be protected anew, too
+			}
+			if err != nil {
+				named = append(named, k) // its settings are gone; they may come back
 				continue
 			}
 			wraps, err := ring.Wrap(ctx, data, subject)
@@ -82,8 +85,8 @@ func (l *Lease) Rekey(ctx context.Context, fresh bool) error {
 	}
 	renew := fresh || old == nil
 	if renew {
-		if len(named) >= maxKeys {
-			return fmt.Errorf("tenant %q has %d data keys already; remove old versions with weir state gc first", l.t.key, len(named))
+		if over := len(named) + 1 - maxKeys; over > 0 {
+			named = named[over:]
 		}
 		data, wraps, err := ring.Make(ctx, subject)
 		if err != nil {

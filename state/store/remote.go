@@ -56,7 +56,7 @@ func (r *remote) Get(ctx context.Context, key string) ([]byte, Version, error) {
 	if v == "" {
 		return nil, "", fail(key, ErrUnavailable, errors.New("the answer does not say which version it is"))
 	}
-	body, err := io.ReadAll(in)
+	body, err := readObject(in)
 	if err != nil {
 		// Never absent: when a broken read is taken up again, the version that it began
 		// with may have been replaced.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"regexp"
 	"strings"
@@ -59,6 +60,21 @@ func fail(key string, kind, cause error) error {
 		return fmt.Errorf("state object %s: %w", key, kind)
 	}
 	return fmt.Errorf("state object %s: %w: %w", key, kind, cause)
+}
+
+// maxObject is the largest object that is read, in bytes: several times what is
+// ever written in one piece.
+const maxObject = 64 << 20
+
+var errTooLong = fmt.Errorf("it is longer than %d bytes, and nothing of that size was written by weir", maxObject)
+
+// readObject reads a whole object.
+func readObject(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxObject+1))
+	if err == nil && len(body) > maxObject {
+		return nil, errTooLong
+	}
+	return body, err
 }
 
 var keyPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$`)

@@ -597,12 +597,11 @@ func (w *workspace) introduce(ctx context.Context, lease *store.Lease, working *
 
 // giveBack releases the lease, on every path out. What was done stands in the journal already.
 func giveBack(lease *store.Lease, done *applied) error {
-	if done != nil && errors.Is(context.Cause(lease.Context()), store.ErrLost) {
-		return nil // somebody else has the tenant
+	err := lease.Release(context.Background())
+	if done != nil && errors.Is(err, store.ErrLost) {
+		return nil // it was said why the run ended
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	return lease.Release(ctx)
+	return err
 }
 
 func hostname() string {

@@ -107,7 +107,7 @@ func (w *workspace) holdState(ctx context.Context, u *unit, f rewriteFlags, comm
 	}
 	meta.Configuration = w.lineage
 	lease, err := tenant.Acquire(ctx, w.holder(command), store.AcquireOptions{
-		TTL: w.ttl, LockTimeout: f.lockTimeout, Realm: w.around.realm, Tenant: meta,
+		TTL: w.ttl, LockTimeout: f.lockTimeout, Realm: w.around.realm, Tenant: meta, Existing: true,
 		Waiting: func(h *store.HeldError) {
 			w.app.say("%s is held by %s since %s; waiting", named(u.key), render.SafeText(h.Who), h.Since.Format(time.TimeOnly))
 		},
@@ -120,11 +120,9 @@ func (w *workspace) holdState(ctx context.Context, u *unit, f rewriteFlags, comm
 	return lease, err
 }
 
-// release gives a state back, on a context of its own.
+// release gives a state back, whether or not the command was interrupted.
 func release(lease *store.Lease) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	return lease.Release(ctx)
+	return lease.Release(context.Background())
 }
 
 // title begins a sentence with a unit's name.

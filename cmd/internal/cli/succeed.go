@@ -163,7 +163,9 @@ func (w *workspace) movedAway(u *unit) *hcl.Diagnostic {
 // changeKey moves the state of an organization from one key to another, under both: first it is put under the new one,
 // then the old one is emptied, which stays as a tenant that was released. It reports whether anything was left to do.
 func (w *workspace) changeKey(ctx context.Context, from, to string, o store.AcquireOptions) (moved bool, err error) {
-	old, giveOld, err := w.hold(ctx, from, o)
+	existing := o
+	existing.Existing = true
+	old, giveOld, err := w.hold(ctx, from, existing)
 	if err != nil {
 		return false, err
 	}
@@ -180,7 +182,7 @@ func (w *workspace) changeKey(ctx context.Context, from, to string, o store.Acqu
 	now := fresh.State()
 	switch {
 	case now.Blank():
-		if err := fresh.Replace(fresh.Context(), now.Succeed(was), fmt.Sprintf("the key changed from %s", from)); err != nil {
+		if err := fresh.Replace(fresh.Context(), now.Keep(now.Succeed(was)), fmt.Sprintf("the key changed from %s", from)); err != nil {
 			return false, err
 		}
 	case !now.Covers(was):

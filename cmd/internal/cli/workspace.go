@@ -323,7 +323,7 @@ func (w *workspace) openState(ctx context.Context) error {
 		return w.refuse(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "State would not be encrypted", Subject: &settings.Range,
 			Detail: "The state url names a bucket and the state block has no encryption block. Write one, such as encryption { passphrase = secret(\"env://WEIR_STATE_PASSPHRASE\") }. If the bucket is yours alone, plaintext = true will do; state holds no secret values, but names and addresses of people."}})
 	}
-	if w.local {
+	if w.local && w.own {
 		if err := w.prepareFolder(); err != nil {
 			return err
 		}
@@ -344,7 +344,8 @@ func (w *workspace) openState(ctx context.Context) error {
 	return w.identify()
 }
 
-// prepareFolder makes the local state folder, private and out of version control.
+// prepareFolder makes the state folder beside the files, private and out of version control. One that was named is made
+// by the first write: a folder that is not mounted must not look like an empty one.
 func (w *workspace) prepareFolder() error {
 	path := strings.TrimPrefix(w.stateURL, "file://")
 	if err := privateDir(path); err != nil {
