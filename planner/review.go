@@ -33,8 +33,7 @@ type Item struct {
 	Before cty.Value
 	// change is the item of a declared object, nil for an account.
 	change *Change
-	// newborn says that the review creates the organization that the object is in. What comes with an organization, such
-	// as its primary domain and its settings, is there once it is.
+	// newborn says that the review creates the organization that the object comes with: it is there once that is.
 	newborn bool
 }
 
@@ -45,7 +44,7 @@ func (p *Part) Review() Reviewed {
 	for _, c := range p.Changes {
 		if c.Applies() {
 			item := c.Item()
-			item.newborn = newborn
+			item.newborn = newborn && p.comesAlong(c)
 			r.Items[c.Address] = item
 		}
 	}
@@ -57,6 +56,12 @@ func (p *Part) Review() Reviewed {
 		}
 	}
 	return r
+}
+
+// comesAlong reports whether an organization has the object from the beginning: its settings for accounts, and its
+// primary domain.
+func (p *Part) comesAlong(c *Change) bool {
+	return c.Type == "sync_policy" || c.Type == "domain" && strings.EqualFold(text(c.After, "name"), p.Tenant.PrimaryDomain)
 }
 
 // Item is the change as an item of a review.
@@ -100,7 +105,8 @@ func (reviewed *Change) leaves(c *Change) bool {
 	case c.Action == Create:
 		return reviewed.Action == DeleteCreate
 	case c.Action == Adopt:
-		return reviewed.Action == Create && c.Created
+		// A creation that got no answer: what is found is ours only if it is what was to be made, or is made in several steps.
+		return reviewed.Action == Create && c.Created && (len(c.Paths) == 0 || c.Type == "tenant" || c.Type == "app_registration")
 	case c.Action == Update:
 		return made && c.Created && c.ID != reviewed.ID && !c.drifted()
 	}

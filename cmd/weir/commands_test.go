@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -23,6 +24,7 @@ import (
 //	tree FROM TO           copy a folder, state and all
 //	grow FILE KIND N       write a configuration with N of a hostile shape: parentheses, brackets, operators, bytes, locals
 //	cut FILE N             keep only the first N bytes
+//	digest FILE            put the SHA-256 of a file into DIGEST
 //	nostate                no state was ever written below the working folder
 //	hold KEY / letgo       another run takes a tenant of the local state, and gives it back
 //	await N                wait until N changing calls since the last look have arrived
@@ -33,7 +35,7 @@ import (
 //	jsonlines FILE         every line is one JSON object
 //	sealed DIR             every object in the bucket is encrypted, heads signed
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
+	"digest": cmdDigest, "tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
 	"await": cmdAwait, "sealed": cmdSealed, "doubt": cmdDoubt, "tamper": cmdTamper, "lose": cmdLose, "calls": cmdCalls,
 }
 
@@ -46,6 +48,13 @@ func need(ts *testscript.TestScript, args []string, n int, usage string) {
 func cmdTree(ts *testscript.TestScript, _ bool, args []string) {
 	need(ts, args, 2, "tree FROM TO")
 	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
+}
+
+func cmdDigest(ts *testscript.TestScript, _ bool, args []string) {
+	need(ts, args, 1, "digest FILE")
+	data, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Setenv("DIGEST", fmt.Sprintf("%x", sha256.Sum256(data)))
 }
 
 func cmdGrow(ts *testscript.TestScript, _ bool, args []string) {
