@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -78,9 +79,9 @@ func OS() *App {
 
 // Main runs one command and returns its exit code.
 func Main(app *App, args []string) int {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	defer app.interruptible(cancel)()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	defer app.interruptible(func() { cancel(errors.New("interrupted")) })()
 	app.secrets = providers.Secrets()
 	root := app.command()
 	root.SetArgs(args)
