@@ -226,7 +226,7 @@ func (l *Lease) putSlot(ctx context.Context, slot uint64, body []byte) error {
 		}
 		return l.usable()
 	}
-	return l.t.b.retry(ctx, more, func() error {
+	return l.t.b.retryWithin(ctx, retryTime(l.ttl), more, func() error {
 		_, err := l.t.b.store.Put(ctx, l.t.slotKey(slot), body, "")
 		return err
 	})

@@ -614,7 +614,7 @@ func TestTTL(t *testing.T) {
 	if DefaultTTL <= fenceTime(DefaultTTL)+callTime(DefaultTTL) {
 		t.Error("a call begun just before the fence may outlive the TTL")
 	}
-	if callTime(DefaultTTL) != 30*time.Second || heartbeatTime(DefaultTTL) != 25*time.Second {
+	if callTime(DefaultTTL) != 30*time.Second || heartbeatTime(DefaultTTL) != 10*time.Second {
 		t.Error("the times do not follow from the TTL as documented")
 	}
 }

@@ -52,12 +52,20 @@ type Lease struct {
 	spool spool // what it did not take
 }
 
-// All times follow from the TTL; with the default of 120 s they are 25, 75 and
+// All times follow from the TTL; with the default of 120 s they are 10, 75 and
 // 30 s. Fence and call together stay below the TTL, so that the last call has
-// ended before another may take over.
-func heartbeatTime(ttl time.Duration) time.Duration { return ttl * 25 / 120 }
+// ended before another may take over. Between a heartbeat and the fence lie 65 s,
+// and a renewal is tried again every 2 s: storage may be away for a minute,
+// whenever that begins.
+func heartbeatTime(ttl time.Duration) time.Duration { return ttl * 10 / 120 }
 func fenceTime(ttl time.Duration) time.Duration     { return ttl * 75 / 120 }
 func callTime(ttl time.Duration) time.Duration      { return ttl * 30 / 120 }
+func retryTime(ttl time.Duration) time.Duration     { return max(minPoll, ttl*2/120) }
+
+// retry repeats a write for as long as the lease may write.
+func (l *Lease) retry(ctx context.Context, write func() error) error {
+	return l.t.b.retryWithin(ctx, retryTime(l.ttl), l.usable, write)
+}
 
 func (t *Tenant) newLease(ctx context.Context, holder Holder, o AcquireOptions, r reading, h *headV1, body []byte, v Version, renewed moment, before *headV1, found []byte) *Lease {
 	l := &Lease{
@@ -82,6 +90,24 @@ func (l *Lease) Context() context.Context { return l.ctx }
 // CallTimeout is the longest that one attempt of a vendor call which changes
 // something may take.
 func (l *Lease) CallTimeout() time.Duration { return callTime(l.ttl) }
+
+// MayBegin returns nil while a vendor call that changes something may begin, and
+// else why not, which wraps ErrLost. It asks the clocks: after the process was
+// stopped, the context ends a moment late.
+func (l *Lease) MayBegin() error {
+	if cause := context.Cause(l.life); errors.Is(cause, ErrLost) {
+		return cause
+	}
+	if l.age() >= fenceTime(l.ttl) {
+		return l.unrenewed()
+	}
+	return nil
+}
+
+// unrenewed is why a lease ends at its fence.
+func (l *Lease) unrenewed() error {
+	return fmt.Errorf("%w: it could not be renewed for %s, so another run may take it now", ErrLost, fenceTime(l.ttl))
+}
 
 // Run returns the run id under which the tenant is held.
 func (l *Lease) Run() string { return l.holder.Run }
@@ -135,10 +161,6 @@ func (l *Lease) fence() {
 			return
 		}
 	}
-}
-
-func (l *Lease) unrenewed() error {
-	return fmt.Errorf("%w: it could not be renewed for %s, so another run may take it now", ErrLost, fenceTime(l.ttl))
 }
 
 func (l *Lease) age() time.Duration {
@@ -195,7 +217,7 @@ func (l *Lease) swapHead(ctx context.Context, change func(*headV1), adopt func()
 		renewed := at(l.t.b.clock)
 		var v Version
 		sent := false // without learning that it was not kept
-		err = l.t.b.retry(ctx, l.usable, func() (err error) {
+		err = l.retry(ctx, func() (err error) {
 			v, err = l.t.b.store.Put(ctx, l.t.headKey(), body, l.version)
 			sent = sent || errors.Is(err, ErrAmbiguous) || errors.Is(err, ErrUnavailable)
 			return err

@@ -19,7 +19,12 @@ const (
 // it carries its condition and its nonce. It goes on until ctx is done and, when
 // more is given, while that returns nil; without more it gives up soon.
 func (b *Bucket) retry(ctx context.Context, more func() error, write func() error) error {
-	pause := firstPause
+	return b.retryWithin(ctx, lastPause, more, write)
+}
+
+// retryWithin is retry with the longest pause given.
+func (b *Bucket) retryWithin(ctx context.Context, longest time.Duration, more func() error, write func() error) error {
+	pause := min(firstPause, longest)
 	for try := 1; ; try++ {
 		err := write()
 		if err == nil || !errors.Is(err, ErrAmbiguous) && !errors.Is(err, ErrUnavailable) {
@@ -39,7 +44,7 @@ func (b *Bucket) retry(ctx context.Context, more func() error, write func() erro
 		if b.clock.Sleep(ctx, b.jitter(pause)) != nil {
 			return errors.Join(context.Cause(ctx), err)
 		}
-		pause = min(2*pause, lastPause)
+		pause = min(2*pause, longest)
 	}
 }
 
