@@ -22,6 +22,10 @@ import (
 	"github.com/weir-project/weir/providers/vendordata"
 )
 
+// Permit returns a context under which ask is asked directly before each try of a vendor call that may change something.
+// With an error nothing is sent, and the call ends with it.
+func Permit(ctx context.Context, ask func() error) context.Context { return transport.Permit(ctx, ask) }
+
 // Redactor takes secrets that a run has seen out of texts.
 type Redactor = transport.Secrets
 
@@ -96,6 +100,8 @@ type PoolOptions struct {
 	VendorData string
 	// AllowHosts are the hosts besides the vendors' own to which the operator lets credentials go.
 	AllowHosts []string
+	// ChangeTimeout bounds one try of a call that changes something; 0, and at most, 30 seconds.
+	ChangeTimeout time.Duration
 	// Around, when given, stands around what sends each try of each vendor's calls.
 	Around func(http.RoundTripper) http.RoundTripper
 }
@@ -310,7 +316,7 @@ func (p *Pool) allowed(base string) error {
 
 func (p *Pool) transport(o transport.Options) transport.Options {
 	o.Version, o.RootCAs, o.Secrets, o.Sleep = p.options.Version, p.roots, p.options.Redactor, p.options.Sleep
-	o.Around = p.options.Around
+	o.ChangeTimeout, o.Around = p.options.ChangeTimeout, p.options.Around
 	return o
 }
 

@@ -57,6 +57,9 @@ type Request struct {
 	// Operation makes operation ids; Now is the clock.
 	Operation func() string
 	Now       func() time.Time
+	// Grace is how long a vendor call that is under way when the run is stopped may still take; 0 means 30 seconds. The
+	// state's lease is held at least that long after it is lost to this run.
+	Grace time.Duration
 	// Parallel bounds the declared objects changed at once; 0 means 4.
 	Parallel int
 }
@@ -148,15 +151,14 @@ type run struct {
 	accountsErr error
 }
 
-// callGrace is how long a vendor call that was under way when the run was stopped may still take: the deadline of one
-// attempt. The state's lease is held at least that long after it is lost to this run.
+// callGrace is the Grace that is not given: the deadline of one attempt.
 const callGrace = 30 * time.Second
 
 // inFlight is the context of changing vendor calls. An interrupt or a lost lease ends ctx, and nothing more is begun;
 // what is under way may end within its deadline, so that its outcome is known instead of in doubt.
-func inFlight(ctx context.Context) (context.Context, context.CancelFunc) {
+func inFlight(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(callGrace, cancel) })
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return calls, func() { stop(); cancel() }
 }
 
@@ -173,10 +175,13 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 	if r.Parallel == 0 {
 		r.Parallel = 4
 	}
+	if r.Grace == 0 {
+		r.Grace = callGrace
+	}
 	if r.Emit == nil {
 		r.Emit = func(Event) {}
 	}
-	calls, cancel := inFlight(ctx)
+	calls, cancel := inFlight(ctx, r.Grace)
 	defer cancel()
 	r.calls = calls
 	for _, c := range req.Part.Changes {

@@ -86,7 +86,7 @@ func Main(app *App, args []string) int {
 	root := app.command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil && codeOf(err) == exitError && err.Error() != "" {
+	if err != nil && err.Error() != "" {
 		app.errorf("%v", err)
 	}
 	return codeOf(err)

@@ -24,6 +24,7 @@ import (
 	"github.com/weir-project/weir/planner/apply"
 	"github.com/weir-project/weir/planner/dirsync"
 	"github.com/weir-project/weir/planner/fleet"
+	"github.com/weir-project/weir/providers"
 	"github.com/weir-project/weir/providers/resource"
 	"github.com/weir-project/weir/state"
 	"github.com/weir-project/weir/state/store"
@@ -299,6 +300,7 @@ func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o 
 		return err
 	}
 	progress := w.app.progress()
+	w.storage.tell(progress.Say)
 	var mu sync.Mutex
 	known := map[string]cty.Value{}
 	results := fleet.Each(ctx, keys, w.flags.parallel, func(ctx context.Context, key string) (*applied, error) {
@@ -323,6 +325,8 @@ func (w *workspace) apply(ctx context.Context, p *planner.Plan, f applyFlags, o 
 	}
 	if root := parts[""]; root != nil && ctx.Err() != nil {
 		outcomes = append(outcomes, w.outcome(root, nil, errors.New("interrupted before it began")))
+	} else if root != nil && lost(results) {
+		outcomes = append(outcomes, w.outcome(root, nil, fmt.Errorf("not begun, because a tenant was lost on the way: %w", store.ErrLost)))
 	} else if root != nil {
 		done, err := w.applyUnit(ctx, &unit{}, root, f, o, plan, progress, known)
 		outcomes = append(outcomes, w.outcome(root, done, err))
@@ -392,6 +396,16 @@ func (a *applied) count(action string) {
 	a.report.Applied[action]++
 }
 
+// lost reports whether a tenant was lost to this run, which then begins nothing else: what it knows is old.
+func lost(results []fleet.Result[*applied]) bool {
+	for _, r := range results {
+		if errors.Is(r.Err, store.ErrLost) {
+			return true
+		}
+	}
+	return false
+}
+
 // outcome turns one unit's end into its line of the last screen.
 func (w *workspace) outcome(planned *planner.Part, done *applied, err error) render.Outcome {
 	out := render.Outcome{Tenant: planned.Tenant}
@@ -402,6 +416,9 @@ func (w *workspace) outcome(planned *planner.Part, done *applied, err error) ren
 	switch {
 	case errors.As(err, &held):
 		out.Code, out.Error = exitBusy, held.Error()
+	case err != nil && w.storage.ended(err):
+		out.Code = exitStorage
+		out.Error = w.app.secrets.Redact(err.Error()) + "; nothing more was begun, and the next run finds out about what was under way"
 	case err != nil:
 		out.Code, out.Error = exitError, w.app.secrets.Redact(err.Error())
 		if done != nil && done.report != nil && done.report.Total() > 0 {
@@ -473,6 +490,9 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	working := lease.State().Clone()
 	defer func() {
 		err = errors.Join(err, giveBack(lease, done))
+		if cause := context.Cause(lease.Context()); err != nil && errors.Is(cause, store.ErrLost) && !errors.Is(err, store.ErrLost) {
+			err = fmt.Errorf("%w: %w", cause, err) // whatever failed, failed because of that
+		}
 	}()
 	if working.Blank() && u.tenant != nil {
 		if former, err := w.former(leaseCtx, u); err != nil {
@@ -508,8 +528,10 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	if err := w.introduce(leaseCtx, lease, working, u); err != nil {
 		return nil, err
 	}
+	leaseCtx = providers.Permit(leaseCtx, lease.MayBegin)
 	run := apply.Request{
-		Part: part, Plan: req, Reviewed: reviewed, Secrets: w.secrets, Journal: lease, State: working, Emit: progress.Event,
+		Grace: lease.CallTimeout(),
+		Part:  part, Plan: req, Reviewed: reviewed, Secrets: w.secrets, Journal: lease, State: working, Emit: progress.Event,
 		Operation: func() string { return w.app.id("op") }, Now: w.around.now,
 		Provider: func(t *resource.Type) string {
 			if u.connected == nil {

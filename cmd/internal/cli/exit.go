@@ -1,6 +1,10 @@
 package cli
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/weir-project/weir/state/store"
+)
 
 // The exit codes. A run over many tenants takes the first that occurs in the order of exitOrder; each tenant's own is
 // shown on the last screen and in the JSON.
@@ -13,9 +17,10 @@ const (
 	exitBusy       = 5 // another run holds the state
 	exitPartial    = 6 // applied in part
 	exitUnreadable = 7 // something could not be read (plan, drift)
+	exitStorage    = 8 // state storage could not be reached
 )
 
-var exitOrder = []int{exitError, exitUnreadable, exitPartial, exitHeld, exitBusy, exitDrift, exitPending, exitOK}
+var exitOrder = []int{exitError, exitStorage, exitUnreadable, exitPartial, exitHeld, exitBusy, exitDrift, exitPending, exitOK}
 
 // worst is the exit code of a run over several tenants.
 func worst(codes ...int) int {
@@ -39,7 +44,8 @@ Exit status:
   4  held by a guard
   5  another run holds the state
   6  applied in part
-  7  something could not be read (plan, drift)`
+  7  something could not be read (plan, drift)
+  8  state storage could not be reached`
 
 // codeError ends a command with an exit code; what was to be said has been said.
 type codeError int
@@ -53,6 +59,8 @@ func codeOf(err error) int {
 		return exitOK
 	case errors.As(err, &code):
 		return int(code)
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrAmbiguous):
+		return exitStorage
 	}
 	return exitError
 }

@@ -63,6 +63,7 @@ type workspace struct {
 	graph    *config.Graph
 	frame    *config.Frame
 	bucket   *store.Bucket
+	storage  *reach
 	// stateURL is where state is kept; local says that it is a folder on this machine, own that no url was written, so
 	// that it lies beside the files and nobody else can have been pointed at it.
 	stateURL   string
@@ -194,7 +195,12 @@ func (w *workspace) load(fsys fs.FS, given []config.VarInput) error {
 		_, _ = w.secrets.Resolve(context.Background(), ref)
 	}
 	w.digest = digestOf(graph.Digest(), frame)
-	pool, err := providers.NewPool(providers.PoolOptions{Endpoints: w.around.endpoints, Secrets: w.secrets, Redactor: w.app.secrets, Version: Version, Now: w.around.now, Sleep: w.app.Sleep, AllowHosts: w.allowHosts(), Around: w.app.AroundVendors})
+	ttl, err := w.app.ttl()
+	if err != nil {
+		return err
+	}
+	w.ttl = ttl
+	pool, err := providers.NewPool(providers.PoolOptions{Endpoints: w.around.endpoints, Secrets: w.secrets, Redactor: w.app.secrets, Version: Version, Now: w.around.now, Sleep: w.app.Sleep, AllowHosts: w.allowHosts(), Around: w.app.AroundVendors, ChangeTimeout: w.ttl * 30 / 120})
 	if err != nil {
 		return err
 	}
@@ -328,19 +334,11 @@ func (w *workspace) openState(ctx context.Context) error {
 			return err
 		}
 	}
-	bucket, err := w.app.bucket(ctx, w.stateURL, store.Options{Keys: w.keys, FromPlaintext: w.flags.fromPlaintext})
+	bucket, err := w.openBucket(ctx, store.Options{Keys: w.keys, FromPlaintext: w.flags.fromPlaintext})
 	if err != nil {
 		return fmt.Errorf("state %s: %w", w.stateURL, err)
 	}
 	w.bucket = bucket
-	w.ttl = store.DefaultTTL
-	if text, ok := w.app.Env("WEIR_STATE_TTL"); ok {
-		ttl, err := time.ParseDuration(text)
-		if err != nil || ttl < 2*time.Second {
-			return fmt.Errorf("WEIR_STATE_TTL is %q: it takes a duration of at least 2s", text)
-		}
-		w.ttl = ttl
-	}
 	return w.identify()
 }
 

@@ -39,6 +39,8 @@ func (o *Outcome) result() string {
 		return "applied in part"
 	case 7:
 		return "could not be read"
+	case 8:
+		return "state storage could not be reached"
 	}
 	return "error"
 }
@@ -51,6 +53,8 @@ func (o *Outcome) next(goOn string) string {
 		return ""
 	case o.Code == 5:
 		return "wait, or pass --lock-timeout 10m"
+	case o.Code == 8:
+		return "once state storage answers, weir apply"
 	case len(r.Changed) > 0:
 		return "plan again: facts changed since the review"
 	case len(r.Failed) > 0 || len(r.Skipped) > 0 || o.Error != "":

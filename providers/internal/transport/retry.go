@@ -215,12 +215,13 @@ func sent(err error) bool {
 
 // final are errors that another try would only meet again.
 func final(err error) bool {
+	var refused refusedError
 	var host *HostError
 	var large *TooLargeError
 	var credential *CredentialError
 	var certificate *tls.CertificateVerificationError
 	var name *net.DNSError
-	return errors.As(err, &host) || errors.As(err, &large) || errors.As(err, &credential) || errors.As(err, &certificate) ||
+	return errors.As(err, &refused) || errors.As(err, &host) || errors.As(err, &large) || errors.As(err, &credential) || errors.As(err, &certificate) ||
 		errors.As(err, &name) && name.IsNotFound || errors.Is(err, context.Canceled)
 }
 

@@ -104,6 +104,7 @@ func (o Options) withDefaults() Options {
 	if o.Base == nil {
 		o.Base = base(o.RootCAs)
 	}
+	o.Base = &permitted{o.Base}
 	if o.Around != nil {
 		o.Base = o.Around(o.Base)
 	}
