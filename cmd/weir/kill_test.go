@@ -44,17 +44,25 @@ func files() storage {
 	}
 }
 
-// azure starts the emulator; without one the test says so and skips.
-func azure(t *testing.T) storage {
-	connection := storetest.Azurite(t, "weir-state")
-	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+// azureAt is storage in the emulator at that connection.
+func azureAt(t *testing.T, connection string) storage {
+	return inPlace(t, storetest.Place{
+		Name: "azure", URL: "azblob://weir-state", Env: map[string]string{"AZURE_STORAGE_CONNECTION_STRING": connection},
+	})
+}
+
+// inPlace is storage behind a server.
+func inPlace(t *testing.T, p storetest.Place) storage {
+	p.Setenv(t) // for looking into it
 	place := func(s *site) string {
-		return "azblob://weir-state?prefix=" + filepath.Base(filepath.Dir(s.dir)) + "-" + filepath.Base(s.dir) + "/"
+		return p.Below(filepath.Base(filepath.Dir(s.dir)) + "-" + filepath.Base(s.dir) + "/")
 	}
 	return storage{
-		name: "azure",
+		name: p.Name,
 		keep: func(_ *testing.T, s *site) {
-			s.env["AZURE_STORAGE_CONNECTION_STRING"] = connection
+			for name, value := range p.Env {
+				s.env[name] = value
+			}
 			s.keepStateIn(place(s))
 		},
 		url: place,
@@ -205,6 +213,28 @@ func (s *site) doubts(in storage) ([]string, error) {
 	return out, err
 }
 
+// objects are all that is in storage, by key.
+func (s *site) objects(in storage) map[string]string {
+	s.t.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, in.url(s))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	out := map[string]string{}
+	for item, err := range st.List(ctx, "") {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		body, _, err := st.Get(ctx, item.Key)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		out[item.Key] = string(body)
+	}
+	return out
+}
+
 // repaired fails the test unless one apply makes everything right.
 func (s *site) repaired(in storage, want good, since int) {
 	s.t.Helper()
@@ -224,7 +254,15 @@ func TestKilledAtEachPoint(t *testing.T) {
 		skip int // one of so many points is tried in the short form
 	}{
 		{"folder", func(*testing.T) storage { return files() }, 1},
-		{"azure", azure, 3},
+	}
+	for _, kind := range storetest.Kinds() {
+		if kind.Name != "file" {
+			stores = append(stores, struct {
+				name string
+				open func(t *testing.T) storage
+				skip int
+			}{kind.Name, func(t *testing.T) storage { return inPlace(t, kind.Start(t)) }, 8})
+		}
 	}
 	total := 0
 	for number, st := range stores {

@@ -61,6 +61,10 @@ type witness struct {
 	mu     sync.Mutex
 	passed int
 	done   bool
+
+	// writing is held, shared, while something is written to a store: a process that is stopped in there holds the lock of
+	// a folder until it goes on, which nobody can take from it.
+	writing sync.RWMutex
 }
 
 // pass is called at a point. Other goroutines go on meanwhile.
@@ -80,7 +84,9 @@ func (w *witness) pass(name string) {
 	case "kill":
 		kill()
 	case "stop":
+		w.writing.Lock()
 		stop()
+		w.writing.Unlock()
 	case "sleep":
 		d, err := time.ParseDuration(arg)
 		if err != nil {
@@ -156,7 +162,9 @@ func (w *watchedStore) Put(ctx context.Context, key string, body []byte, prev st
 	if err := w.reach(key); err != nil {
 		return "", err
 	}
+	w.witness.writing.RLock()
 	v, err := w.Store.Put(ctx, key, body, prev)
+	w.witness.writing.RUnlock()
 	if err == nil {
 		for _, name := range names {
 			w.witness.pass(name + ": after")
