@@ -56,6 +56,12 @@ func TestScripts(t *testing.T) {
 			env.Defer(s.close)
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("WEIR_STATE_TTL", "10s")
+			home, err := os.MkdirTemp("", "weir-home-")
+			if err != nil {
+				return err
+			}
+			env.Setenv("WEIR_HOME", home)
+			env.Defer(func() { _ = os.RemoveAll(home) })
 			return nil
 		},
 		Cmds: all,

@@ -27,7 +27,7 @@ type site struct {
 // newSite copies an example into a folder of its own and serves the world. w nil: no simulator, as for --simulate.
 func newSite(t *testing.T, example string, w *world.World) *site {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), env: map[string]string{"NO_COLOR": "1"}}
+	s := &site{t: t, dir: t.TempDir(), env: map[string]string{"NO_COLOR": "1", "WEIR_HOME": t.TempDir()}}
 	if err := os.CopyFS(s.dir, os.DirFS(filepath.Join(repository, "examples", example))); err != nil {
 		t.Fatal(err)
 	}

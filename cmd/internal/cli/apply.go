@@ -466,7 +466,7 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	}
 	options := store.AcquireOptions{TTL: w.ttl, LockTimeout: f.lockTimeout, Realm: w.around.realm, Tenant: w.meta(u), Waiting: func(h *store.HeldError) {
 		progress.Say(fmt.Sprintf("%s is held by %s since %s; waiting", named(strings.TrimPrefix(h.Tenant, state.RootKey)), h.Who, h.Since.Format(time.TimeOnly)))
-	}}
+	}, Kept: kept(u.key, progress.Say)}
 	if planned.Former != "" {
 		moved, err := w.changeKey(ctx, planned.Former, u.key, options)
 		if err != nil {

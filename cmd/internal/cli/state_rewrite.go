@@ -111,6 +111,7 @@ func (w *workspace) holdState(ctx context.Context, u *unit, f rewriteFlags, comm
 		Waiting: func(h *store.HeldError) {
 			w.app.say("%s is held by %s since %s; waiting", named(u.key), render.SafeText(h.Who), h.Since.Format(time.TimeOnly))
 		},
+		Kept: kept(u.key, func(text string) { w.app.say("%s", text) }),
 	})
 	var held *store.HeldError
 	if errors.As(err, &held) {

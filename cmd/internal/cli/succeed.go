@@ -202,6 +202,7 @@ func (w *workspace) hold(ctx context.Context, key string, o store.AcquireOptions
 	if err != nil {
 		return nil, nil, err
 	}
+	o.Kept = kept(strings.TrimPrefix(key, state.RootKey), func(text string) { w.app.say("%s", text) })
 	lease, err := tenant.Acquire(ctx, w.holder("apply"), o)
 	if err != nil {
 		return nil, nil, err

@@ -38,6 +38,8 @@ type configFlags struct {
 	tenants  []string
 	shard    string
 	parallel int
+	// acceptOlder are keys of states that may be older than what this machine has seen of them.
+	acceptOlder []string
 	// fromPlaintext lets states be read that are not encrypted though the configuration says so. It is no flag of every
 	// command: state rekey sets it.
 	fromPlaintext bool
@@ -52,6 +54,7 @@ func (f *configFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.tenants, "tenant", nil, "only tenants matching `SELECTOR`: key, primary domain, glob, or tag:NAME=VALUE")
 	flags.StringVar(&f.shard, "shard", "", "only the I-th of N parts of the tenants: `I/N`")
 	flags.IntVar(&f.parallel, "parallelism", 8, "tenants worked on at once")
+	flags.StringSliceVar(&f.acceptOlder, "accept-older-state", nil, "go on from the state of `KEY` though this machine has seen a newer one")
 }
 
 // workspace is a loaded configuration with its state and surroundings.
@@ -334,7 +337,7 @@ func (w *workspace) openState(ctx context.Context) error {
 			return err
 		}
 	}
-	bucket, err := w.openBucket(ctx, store.Options{Keys: w.keys, FromPlaintext: w.flags.fromPlaintext})
+	bucket, err := w.openBucket(ctx, w.private(store.Options{Keys: w.keys, FromPlaintext: w.flags.fromPlaintext}))
 	if err != nil {
 		return fmt.Errorf("state %s: %w", w.stateURL, err)
 	}
