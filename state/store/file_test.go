@@ -255,14 +255,26 @@ func TestKill(t *testing.T) {
 				if err != nil || cmd.Start() != nil {
 					break
 				}
-				kill := time.AfterFunc(time.Duration(150+70*((n*7+i*3)%8))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+				// The time runs from when the child is at work, and one of them is left to
+				// write something first: a busy machine takes its time to begin.
+				armed := "ready"
+				if i == 0 {
+					armed = "durable"
+				}
+				var kill *time.Timer
 				for lines := bufio.NewScanner(out); lines.Scan(); {
-					if op, ok := strings.CutPrefix(lines.Text(), "durable "); ok {
+					word, op, _ := strings.Cut(lines.Text(), " ")
+					if word == "durable" {
 						s.lines = append(s.lines, op)
+					}
+					if kill == nil && word == armed {
+						kill = time.AfterFunc(time.Duration(70*((n*7+i*3)%8))*time.Millisecond, func() { _ = cmd.Process.Kill() })
 					}
 				}
 				_ = cmd.Wait()
-				kill.Stop()
+				if kill != nil {
+					kill.Stop()
+				}
 			}
 			results <- s
 		}()
@@ -298,6 +310,7 @@ func killChild(dir string) {
 	if err != nil {
 		os.Exit(1)
 	}
+	fmt.Println("ready")
 	for n := 0; ; n++ {
 		o := options()
 		o.TTL, o.LockTimeout = time.Second, time.Minute
