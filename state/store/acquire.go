@@ -225,7 +225,7 @@ func (t *Tenant) begin(ctx context.Context, old *headV1, v Version, holder Holde
 	if err != nil {
 		return nil, err
 	}
-	checkpoint, manifest, err := t.save(ctx, s, nil, s.Serial)
+	checkpoint, manifest, err := t.save(ctx, s, nil, s.Serial, t.b.soon)
 	if err != nil {
 		return nil, err
 	}

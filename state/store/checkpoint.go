@@ -25,7 +25,7 @@ func (l *Lease) Checkpoint(ctx context.Context) error {
 	now, s := l.reading, l.s.Clone()
 	l.mu.Unlock()
 	// It is on the way to the next version. What bears the number of the first is empty, see firstSnapshot.
-	if err := l.t.shorten(ctx, &now, s, s.Serial+1); err != nil {
+	if err := l.shorten(ctx, &now, s, s.Serial+1); err != nil {
 		return err
 	}
 	return l.swapHead(ctx, func(h *headV1) { h.Checkpoint, h.Base = now.point, now.base }, func() {
@@ -83,7 +83,7 @@ func (l *Lease) conclude(ctx context.Context, replace *state.State, note string,
 	l.mu.Unlock()
 
 	if due {
-		if err := l.t.shorten(ctx, &now, s, s.Serial); err != nil {
+		if err := l.shorten(ctx, &now, s, s.Serial); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,7 @@ func (l *Lease) conclude(ctx context.Context, replace *state.State, note string,
 		r.by(&leaseV1{Run: l.holder.Run, Who: l.holder.Who, Host: l.holder.Host, Operation: l.holder.Operation, Started: l.started})
 		r.fill(&done)
 		var err error
-		if last, err = l.t.putRecord(ctx, r, l.usable); err != nil {
+		if last, err = l.t.putRecord(ctx, r, l.retry); err != nil {
 			return err
 		}
 	}
@@ -146,7 +146,7 @@ func (l *Lease) recordDead() error {
 			}
 		}
 		r.fill(&d)
-		if last, err = l.t.putRecord(l.ctx, r, l.usable); err != nil {
+		if last, err = l.t.putRecord(l.ctx, r, l.retry); err != nil {
 			return err
 		}
 	}
@@ -202,8 +202,8 @@ func (t *Tenant) deadRuns(ctx context.Context, found *headV1, replayed []deeds) 
 
 // shorten writes a snapshot of s, which has all that was read and recorded by now, and moves the reading's base to the
 // journal's end. number is that of the version it is for.
-func (t *Tenant) shorten(ctx context.Context, now *reading, s *state.State, number uint64) (err error) {
-	now.point, now.manifest, err = t.save(ctx, s, now.manifest, number)
+func (l *Lease) shorten(ctx context.Context, now *reading, s *state.State, number uint64) (err error) {
+	now.point, now.manifest, err = l.t.save(ctx, s, now.manifest, number, l.retry)
 	now.base = now.tail.next
 	return err
 }

@@ -280,6 +280,10 @@ func mkdirs(root *os.Root, dir string) error {
 	return nil
 }
 
+// longestLock is how long a put waits for the folder: a process that was stopped
+// in the middle of one keeps it until it goes on or ends.
+const longestLock = 10 * time.Second
+
 // lock takes the folder's lock. It polls, so that a cancelled context ends the
 // wait.
 func (f *file) lock(ctx context.Context, root *os.Root, dir string) (unlock func(), err error) {
@@ -293,6 +297,7 @@ func (f *file) lock(ctx context.Context, root *os.Root, dir string) (unlock func
 	if err != nil {
 		return nil, err
 	}
+	began := f.clock.Elapsed()
 	for {
 		err := tryLock(w)
 		if err == nil {
@@ -302,6 +307,10 @@ func (f *file) lock(ctx context.Context, root *os.Root, dir string) (unlock func
 			_ = w.Close()
 			return nil, fmt.Errorf("this file system cannot lock files (%w); "+
 				"keep the state on a local disk or in a bucket", err)
+		}
+		if f.clock.Elapsed()-began >= longestLock {
+			_ = w.Close()
+			return nil, fmt.Errorf("another process has been writing to this folder for %s; it may have been stopped", longestLock)
 		}
 		if err := f.clock.Sleep(ctx, lockWait); err != nil {
 			_ = w.Close()

@@ -385,3 +385,64 @@ func TestHeldErrorSaysWho(t *testing.T) {
 		}
 	}
 }
+
+// TestFolderThatIsHeld: a process that was stopped in the middle of a write keeps the folder's lock. Others say so after
+// a while, and go on once it is free.
+func TestFolderThatIsHeld(t *testing.T) {
+	c := newFakeClock()
+	dir := filepath.Join(t.TempDir(), "state")
+	s := &file{dir: dir, clock: c}
+	if _, err := s.Put(t.Context(), "a", []byte("1"), ""); err != nil {
+		t.Fatal(err)
+	}
+	root, err := s.open(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free, err := s.lock(t.Context(), root, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := c.run(time.Second)
+	_, err = s.Put(t.Context(), "b", []byte("1"), "")
+	stop()
+	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "stopped") {
+		t.Errorf("got %v, want ErrUnavailable with a reason", err)
+	}
+	free()
+	if _, err := s.Put(t.Context(), "b", []byte("1"), ""); err != nil {
+		t.Errorf("once it is free: %v", err)
+	}
+}
+
+// TestSnapshotSitsAnOutageOut: the checkpoint at the end of a run is tried for as long as the run may write, and not
+// longer.
+func TestSnapshotSitsAnOutageOut(t *testing.T) {
+	for _, away := range []time.Duration{30 * time.Second, 10 * time.Minute} {
+		t.Run(away.String(), func(t *testing.T) {
+			c := newFakeClock()
+			f := &faulty{Store: NewMem()}
+			tn := tenant(t, f, c)
+			l := acquire(t, tn, "run-1")
+			record(t, l, 0, 9)
+			back := c.Elapsed() + away
+			f.spoil(func(o op) error {
+				if o.name != "Get" && c.Elapsed() < back {
+					return fail(o.key, ErrUnavailable, errors.New("connection refused"))
+				}
+				return nil
+			}, nil)
+			stop := c.run(500 * time.Millisecond)
+			err := l.Release(t.Context())
+			stop()
+			f.spoil(nil, nil)
+			if short := away < DefaultTTL; short != (err == nil) {
+				t.Errorf("release: %v", err)
+			}
+			h, _, err := tn.head(t.Context())
+			if err != nil || (h.Lease == nil) != (away < DefaultTTL) {
+				t.Errorf("head: %v, held %v", err, h.Lease != nil)
+			}
+		})
+	}
+}

@@ -157,18 +157,14 @@ func (r *runV1) public() *Run {
 
 // putRecord stores the record of a run and returns how the next one, or a head, names it. Nothing refers to it until a
 // head does.
-func (t *Tenant) putRecord(ctx context.Context, r *runV1, more func() error) (*recordV1, error) {
+func (t *Tenant) putRecord(ctx context.Context, r *runV1, try tries) (*recordV1, error) {
 	raw, err := state.Pack(r)
 	if err != nil {
 		return nil, err
 	}
 	// The nonce keeps two tries of one run apart, of which the first may have been kept.
 	name := fmt.Sprintf("%s%010d-%s", recordFolder, r.Serial, t.b.nonce())
-	body := t.wrap(t.prefix+name, raw)
-	err = t.b.retry(ctx, more, func() error {
-		_, err := t.b.store.Put(ctx, t.prefix+name, body, "")
-		return err
-	})
+	body, err := t.create(ctx, t.prefix+name, raw, try)
 	if err != nil {
 		return nil, err
 	}

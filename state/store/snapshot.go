@@ -112,7 +112,7 @@ func decodeManifest(raw []byte) (*manifestV1, error) {
 
 // save writes a snapshot under the number of the version that it is for, and returns how a head names it. Nothing
 // refers to it until a head does.
-func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1, number uint64) (checkpointV1, *manifestV1, error) {
+func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1, number uint64, try tries) (checkpointV1, *manifestV1, error) {
 	parts, err := state.Encode(s)
 	if err != nil {
 		return checkpointV1{}, nil, err
@@ -130,7 +130,7 @@ func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1, nu
 		p, ok := known[digest(part)]
 		if !ok {
 			p = partV1{Key: path.Join(folder, fmt.Sprintf("part-%04d", i)), Size: int64(len(part)), Digest: digest(part)}
-			if _, err := t.create(ctx, t.prefix+p.Key, part); err != nil {
+			if _, err := t.create(ctx, t.prefix+p.Key, part, try); err != nil {
 				return checkpointV1{}, nil, err
 			}
 		}
@@ -142,17 +142,25 @@ func (t *Tenant) save(ctx context.Context, s *state.State, prior *manifestV1, nu
 		return checkpointV1{}, nil, err
 	}
 	name := path.Join(folder, "manifest")
-	body, err := t.create(ctx, t.prefix+name, raw)
+	body, err := t.create(ctx, t.prefix+name, raw, try)
 	if err != nil {
 		return checkpointV1{}, nil, err
 	}
 	return checkpointV1{Manifest: name, Digest: digest(body), Size: size}, m, nil
 }
 
+// tries repeats a write: soon given up, or for as long as a lease may write.
+type tries func(ctx context.Context, write func() error) error
+
+// soon gives up after a few tries.
+func (b *Bucket) soon(ctx context.Context, write func() error) error {
+	return b.retry(ctx, nil, write)
+}
+
 // create writes one immutable object and returns its stored bytes.
-func (t *Tenant) create(ctx context.Context, key string, payload []byte) ([]byte, error) {
+func (t *Tenant) create(ctx context.Context, key string, payload []byte, try tries) ([]byte, error) {
 	body := t.wrap(key, payload)
-	return body, t.b.retry(ctx, nil, func() error {
+	return body, try(ctx, func() error {
 		_, err := t.b.store.Put(ctx, key, body, "")
 		return err
 	})

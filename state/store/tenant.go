@@ -187,7 +187,7 @@ func (t *Tenant) PutBlob(ctx context.Context, name string, body []byte) error {
 		return err // it says how to encrypt
 	}
 	key := t.prefix + blobFolder + name
-	_, err := t.create(ctx, key, body)
+	_, err := t.create(ctx, key, body, t.b.soon)
 	return err
 }
 
