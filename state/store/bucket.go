@@ -126,8 +126,17 @@ func (b *Bucket) Tenants(ctx context.Context) ([]string, error) {
 	return keys, nil
 }
 
+// HeadError says that the head of one tenant cannot be read.
+type HeadError struct {
+	Tenant string // its key
+	Err    error
+}
+
+func (e *HeadError) Error() string { return e.Err.Error() }
+func (e *HeadError) Unwrap() error { return e.Err }
+
 // Heads yields the head of every tenant, in no particular order. An unreadable
-// head comes as an error that names it, and does not end the sequence; a failed
+// head comes as a *HeadError, and does not end the sequence; a failed
 // listing does.
 func (b *Bucket) Heads(ctx context.Context) iter.Seq2[*Head, error] {
 	const readers = 16
@@ -151,6 +160,9 @@ func (b *Bucket) Heads(ctx context.Context) iter.Seq2[*Head, error] {
 					var head *Head
 					if err == nil {
 						head, err = t.Head(ctx)
+					}
+					if err != nil {
+						err = &HeadError{Tenant: key, Err: err}
 					}
 					select {
 					case results <- result{head, err}:

@@ -50,7 +50,7 @@ func (w *workspace) states(ctx context.Context) ([]*unit, error) {
 		if err != nil || !w.whole() {
 			return units, err
 		}
-		more, err := w.unclaimedListed(ctx)
+		more, err := w.unclaimed(ctx)
 		return append(append(units, more...), &unit{}), err
 	}
 	chosen := map[string]*unit{}
@@ -62,7 +62,7 @@ func (w *workspace) states(ctx context.Context) ([]*unit, error) {
 		units, err := w.unitsOf([]string{s})
 		if err != nil {
 			// No block has it, but there may be a state.
-			more, listErr := w.unclaimedListed(ctx)
+			more, listErr := w.unclaimed(ctx)
 			if listErr != nil {
 				return nil, errors.Join(err, listErr)
 			}
@@ -109,14 +109,6 @@ func (w *workspace) eachState(ctx context.Context, do func(u *unit, s *state.Sta
 		if err := do(u, s); err != nil {
 			return err
 		}
-	}
-	return w.trouble(unreadable)
-}
-
-// trouble are the states that could not be read. A head that was not even known for a tenant's is among them.
-func (w *workspace) trouble(unreadable []error) error {
-	if damaged := w.heads.damaged; len(unreadable) == 0 && damaged != nil && w.whole() {
-		return fmt.Errorf("the tenants in state cannot be listed: %w", damaged)
 	}
 	return errors.Join(unreadable...)
 }

@@ -84,7 +84,7 @@ func (a *App) stateHistoryCommand() *cobra.Command {
 			} else {
 				err = render.Histories(a.Stdout, list, a.Now(), a.outOptions())
 			}
-			return errors.Join(w.trouble(unreadable), err)
+			return errors.Join(errors.Join(unreadable...), err)
 		},
 	}
 	c.register(cmd.Flags())
@@ -233,7 +233,7 @@ or removed afterwards breaks the chain: audit then says where and exits 1.`,
 			} else {
 				err = render.Audits(a.Stdout, list, a.Now(), a.outOptions())
 			}
-			if err := errors.Join(w.trouble(unreadable), err); err != nil {
+			if err := errors.Join(errors.Join(unreadable...), err); err != nil {
 				return err
 			}
 			if broken {

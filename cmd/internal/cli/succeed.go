@@ -25,18 +25,21 @@ import (
 type knownHeads struct {
 	once  sync.Once
 	heads []state.TenantMeta
-	// err is why they could not be listed, damaged why one of them is missing: that is its tenant's matter.
-	err, damaged error
+	// unreadable are the keys of those whose head cannot be read: that is the tenant's matter.
+	unreadable []string
+	// err is why they could not be listed.
+	err error
 }
 
 func (k *knownHeads) list(ctx context.Context, bucket *store.Bucket) ([]state.TenantMeta, error) {
 	k.once.Do(func() {
 		for head, err := range bucket.Heads(ctx) {
+			var one *store.HeadError
 			switch {
 			case err == nil:
 				k.heads = append(k.heads, head.Tenant)
-			case errors.Is(err, state.ErrDamaged) || errors.Is(err, state.ErrFormat):
-				k.damaged = err
+			case errors.As(err, &one) && !errors.Is(err, store.ErrUnavailable):
+				k.unreadable = append(k.unreadable, one.Tenant)
 			default:
 				k.err = err
 			}

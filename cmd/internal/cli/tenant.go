@@ -88,17 +88,9 @@ func parseShard(s string) (index, count int, err error) {
 // whole reports whether nothing narrows the run to some tenants.
 func (w *workspace) whole() bool { return len(w.flags.tenants) == 0 && w.flags.shard == "" }
 
-// unclaimed finds tenants that state knows and no block claims. A run that is narrowed never looks.
+// unclaimed finds tenants that state knows and no block claims. A run that is narrowed never looks. Of one whose head
+// cannot be read only the key is known; reading its state will say why.
 func (w *workspace) unclaimed(ctx context.Context) ([]*unit, error) {
-	out, err := w.unclaimedListed(ctx)
-	if err == nil && w.heads.damaged != nil {
-		return nil, fmt.Errorf("the tenants in state cannot be listed: %w", w.heads.damaged)
-	}
-	return out, err
-}
-
-// unclaimedListed is unclaimed without those whose head is damaged; w.heads.damaged tells of one.
-func (w *workspace) unclaimedListed(ctx context.Context) ([]*unit, error) {
 	claimed := map[string]bool{state.RootKey: true}
 	for _, t := range w.frame.Tenants {
 		claimed[t.Key] = true
@@ -116,6 +108,11 @@ func (w *workspace) unclaimedListed(ctx context.Context) ([]*unit, error) {
 			key: meta.Key, address: meta.Address, unclaimed: &meta,
 			identity: resource.Identity{Key: meta.Key, Name: meta.Key, PrimaryDomain: meta.PrimaryDomain, EntraTenantID: meta.EntraTenantID},
 		})
+	}
+	for _, key := range w.heads.unreadable {
+		if !claimed[key] {
+			out = append(out, &unit{key: key, unclaimed: &state.TenantMeta{Key: key}, identity: resource.Identity{Key: key, Name: key}})
+		}
 	}
 	return out, nil
 }
