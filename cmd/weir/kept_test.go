@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/weir-project/weir/cmd/internal/cli"
+	"github.com/weir-project/weir/providers/sim"
 	"github.com/weir-project/weir/providers/sim/world"
 	"github.com/weir-project/weir/state/store"
 )
@@ -115,6 +118,47 @@ func TestStorageGoesAwayInMidApply(t *testing.T) {
 			if got := s.lasting(); got != want {
 				t.Errorf("not the world that an undisturbed run leaves:\n%s", firstDifference(want, got))
 			}
+			s.empty()
+		})
+	}
+}
+
+// TestWhatIsKeptIsAsReadableAsTheState: what lies on the machine names nobody where the state is encrypted, and does
+// where it is not.
+func TestWhatIsKeptIsAsReadableAsTheState(t *testing.T) {
+	for name, block := range map[string]string{"plaintext": inPlaintext, "encrypted": byPassphrase} {
+		t.Run(name, func(t *testing.T) {
+			w := world.Quickstart()
+			s := newSite(t, "quickstart", w)
+			s.env["PASSPHRASE"] = "CANARY-passphrase" + awkward
+			s.env["WEIR_STATE_TTL"] = "2s"
+			s.rewrite("main.weir.hcl", "weir {\n  required_version = \">= 0.1\"\n}\n", "")
+			s.keepState(block)
+			added := func(e sim.Entry) bool { return e.Method == "POST" && strings.Contains(e.Path, "/users") }
+			app := &cli.App{
+				Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Dir: s.dir, Now: time.Now, Random: randomness{}, Sleep: noWait,
+				Env: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
+				AroundStore: func(inner store.Store) store.Store {
+					return &outage{Store: inner, kind: store.ErrDenied, journal: true, broken: func() bool { return slices.ContainsFunc(s.server.Changing(), added) }}
+				},
+			}
+			if code := cli.Main(app, []string{"apply", "--auto-approve"}); code == 0 {
+				t.Fatal("exit code 0")
+			}
+			h := haystack{}
+			for name, data := range filesIn(t, filepath.Join(s.env["WEIR_HOME"], "unstored")) {
+				h["file "+name] = data
+			}
+			if len(h) == 0 {
+				t.Fatal("nothing was kept")
+			}
+			if named := len(scan(h, people(w))) > 0; named != (block == inPlaintext) {
+				t.Errorf("people are named: %v", named)
+			}
+			if leaks := scan(h, append(w.Secrets(), s.env["PASSPHRASE"])); len(leaks) > 0 {
+				t.Errorf("secrets: %v", leaks)
+			}
+			s.weir(0, "apply", "--auto-approve")
 			s.empty()
 		})
 	}
