@@ -227,6 +227,7 @@ func TestEncryptionMisconfigured(t *testing.T) {
 			for name, value := range origin.env {
 				s.env[name] = value
 			}
+			s.env["WEIR_HOME"] = t.TempDir() // each row is a copy, older than what another row left
 			if err := os.CopyFS(s.dir, os.DirFS(buckets[row.bucket])); err != nil {
 				t.Fatal(err)
 			}

@@ -41,7 +41,7 @@ func TestTerraformReadsPlanAndState(t *testing.T) {
 
 			s.weir(0, "apply", "saved.plan")
 			var state tfjson.State
-			if err := state.UnmarshalJSON([]byte(s.weir(0, "state", "pull", "--tenant", c.tenant))); err != nil {
+			if err := state.UnmarshalJSON([]byte(s.weir(0, "state", "show", "--json", "--tenant", c.tenant))); err != nil {
 				t.Fatal(err)
 			}
 			if state.Values == nil || state.Values.RootModule == nil || !holds(state.Values.RootModule, c.address) {

@@ -253,7 +253,7 @@ func TestKilledAtEachPoint(t *testing.T) {
 		open func(t *testing.T) storage
 		skip int // one of so many points is tried in the short form
 	}{
-		{"folder", func(*testing.T) storage { return files() }, 1},
+		{"folder", func(*testing.T) storage { return files() }, 2},
 	}
 	for _, kind := range storetest.Kinds() {
 		if kind.Name != "file" {
@@ -261,7 +261,7 @@ func TestKilledAtEachPoint(t *testing.T) {
 				name string
 				open func(t *testing.T) storage
 				skip int
-			}{kind.Name, func(t *testing.T) storage { return inPlace(t, kind.Start(t)) }, 8})
+			}{kind.Name, func(t *testing.T) storage { return inPlace(t, kind.Start(t)) }, 4})
 		}
 	}
 	total := 0

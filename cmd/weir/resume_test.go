@@ -28,7 +28,7 @@ func TestResumedAtEachPoint(t *testing.T) {
 			if short() {
 				var chosen []string
 				for i, name := range points {
-					if i%(2*every) == 0 {
+					if i%(4*every) == 0 {
 						chosen = append(chosen, name)
 					}
 				}

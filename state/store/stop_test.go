@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -61,6 +62,14 @@ func TestStopped(t *testing.T) {
 				release(t, second)
 			}
 			if row.meanwhile == collected {
+				for i := range 2 { // two versions whose checkpoint is behind the sleeper's next slot
+					later := acquire(t, tn, fmt.Sprintf("run-later-%d", i))
+					record(t, later, 10, 11)
+					if err := later.Checkpoint(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					release(t, later)
+				}
 				others.jump(time.Minute, time.Minute)
 				gc := acquire(t, tn, "gc")
 				if _, err := gc.collect(t.Context(), Retention{}, false); err != nil {
