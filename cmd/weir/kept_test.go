@@ -168,7 +168,7 @@ func TestWhatIsKeptIsAsReadableAsTheState(t *testing.T) {
 func TestAnOlderStateFolder(t *testing.T) {
 	s := newSite(t, "quickstart", world.Quickstart())
 	s.weir(0, "apply", "--auto-approve")
-	folder := filepath.Join(s.dir, ".weir", "state", "t")
+	folder := filepath.Join(s.dir, ".weir", "state", "t", "contoso")
 	older := filesIn(t, folder)
 	s.rewrite("main.weir.hcl", "= \"Contoso Ltd\"", "= \"Contoso Limited\"")
 	s.weir(0, "apply", "--auto-approve")

@@ -253,7 +253,7 @@ func TestKilledAtEachPoint(t *testing.T) {
 		open func(t *testing.T) storage
 		skip int // one of so many points is tried in the short form
 	}{
-		{"folder", func(*testing.T) storage { return files() }, 2},
+		{"folder", func(*testing.T) storage { return files() }, 3},
 	}
 	for _, kind := range storetest.Kinds() {
 		if kind.Name != "file" {

@@ -619,8 +619,9 @@ func (w *workspace) introduce(ctx context.Context, lease *store.Lease, working *
 
 // giveBack releases the lease, on every path out. What was done stands in the journal already.
 func giveBack(lease *store.Lease, done *applied) error {
+	lost := errors.Is(context.Cause(lease.Context()), store.ErrLost)
 	err := lease.Release(context.Background())
-	if done != nil && errors.Is(err, store.ErrLost) {
+	if lost && done != nil && errors.Is(err, store.ErrLost) {
 		return nil // it was said why the run ended
 	}
 	return err
