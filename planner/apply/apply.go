@@ -375,8 +375,12 @@ func (r *run) recordOutputs(ctx context.Context, evaluation *config.Evaluation, 
 	note := state.Note{Text: "outputs", Outputs: map[string]state.Output{}, Time: r.Now()}
 	for name, o := range evaluation.Outputs {
 		v, _ := o.Value.UnmarkDeep()
-		if v.IsWhollyKnown() {
-			note.Outputs[name] = state.Output{Value: planner.Stored(v), Sensitive: o.Sensitive}
+		if !v.IsWhollyKnown() {
+			continue
+		}
+		now := state.Output{Value: planner.Stored(v), Sensitive: o.Sensitive}
+		if was, there := r.State.Outputs[name]; !there || was.Sensitive != now.Sensitive || was.Value == cty.NilVal || !was.Value.RawEquals(now.Value) {
+			note.Outputs[name] = now
 		}
 	}
 	for name := range r.State.Outputs {
@@ -386,6 +390,9 @@ func (r *run) recordOutputs(ctx context.Context, evaluation *config.Evaluation, 
 		if _, declared := evaluation.Outputs[name]; !declared {
 			note.Outputs[name] = state.Output{Value: cty.NilVal}
 		}
+	}
+	if len(note.Outputs) == 0 {
+		return nil // it would be a version that changes nothing
 	}
 	if err := r.Journal.Note(ctx, note); err != nil {
 		return err
