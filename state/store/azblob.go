@@ -50,7 +50,8 @@ func openAzure(ctx context.Context, name, prefix string, access azureAccess) (St
 	if !containerName.MatchString(name) {
 		return nil, fmt.Errorf("azblob://%s: not the name of a container: 3 to 63 of a-z, 0-9 and single hyphens", name)
 	}
-	client, err := access.client(name)
+	web := storageClient(access.transport)
+	client, err := access.client(name, web)
 	if err != nil {
 		return nil, fmt.Errorf("azblob://%s: %w", name, err)
 	}
@@ -63,14 +64,15 @@ func openAzure(ctx context.Context, name, prefix string, access azureAccess) (St
 	}
 	return &remote{
 		bucket: bucket, prefix: prefix, version: azureVersion, condition: azureCondition, object: azureFail, other: azureFail,
+		close: func() error { web.CloseIdleConnections(); return nil },
 	}, nil
 }
 
 // client chooses the credential in the order of the library's own opener, which
 // takes no retry options.
-func (a azureAccess) client(name string) (*container.Client, error) {
+func (a azureAccess) client(name string, web *http.Client) (*container.Client, error) {
 	o := &container.ClientOptions{ClientOptions: policy.ClientOptions{
-		Transport: storageClient(a.transport),
+		Transport: web,
 		Telemetry: policy.TelemetryOptions{ApplicationID: "weir"},
 		// Longer outages are the lease's to sit out, which knows how long it may.
 		Retry: policy.RetryOptions{MaxRetries: 2, TryTimeout: 30 * time.Second, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 2 * time.Second},

@@ -39,6 +39,7 @@ func openGCS(ctx context.Context, name, prefix string, transport http.RoundTripp
 		return nil, fmt.Errorf("gs://%s: not the name of a bucket: a-z, 0-9, '.', '_' and '-'", name)
 	}
 	client := storageClient(transport)
+	web := *client // without the sign-in, which hides the connections
 	if host := os.Getenv("STORAGE_EMULATOR_HOST"); host != "" {
 		if !strings.Contains(host, "://") {
 			host = "http://" + host // as the library reads it
@@ -69,7 +70,7 @@ func openGCS(ctx context.Context, name, prefix string, transport http.RoundTripp
 	}
 	return &remote{
 		bucket: bucket, prefix: prefix, version: gcsVersion, condition: gcsCondition, object: gcsObjectFail, other: gcsFail,
-		close: service.Close,
+		close: func() error { web.CloseIdleConnections(); return service.Close() },
 	}, nil
 }
 

@@ -29,18 +29,15 @@ type remote struct {
 	// gone says that what was to be removed is not there, where object cannot tell; nil
 	// if it can.
 	gone func(err error) bool
-	// close frees what the service's client holds besides the bucket; nil if nothing.
+	// close frees what the service's client holds besides the bucket, its idle
+	// connections for one.
 	close func() error
 }
 
 var errNoCondition = errors.New("the library offers no condition on uploads")
 
 func (r *remote) Close() error {
-	err := r.bucket.Close()
-	if r.close != nil {
-		err = errors.Join(err, r.close())
-	}
-	return err
+	return errors.Join(r.bucket.Close(), r.close())
 }
 
 func (r *remote) Get(ctx context.Context, key string) ([]byte, Version, error) {

@@ -47,9 +47,10 @@ func openS3(ctx context.Context, name, prefix string, transport http.RoundTrippe
 	if settings.Region == "" {
 		return nil, fmt.Errorf("s3://%s: set AWS_REGION to the region of the bucket, or to what the service of AWS_ENDPOINT_URL_S3 documents, often us-east-1", name)
 	}
+	web := storageClient(transport)
 	client := awss3.NewFromConfig(settings, func(o *awss3.Options) {
 		o.AppID = "weir"
-		o.HTTPClient = storageClient(transport)
+		o.HTTPClient = web
 		if o.Credentials != nil {
 			o.Credentials = &s3Login{CredentialsProvider: o.Credentials}
 		}
@@ -75,6 +76,7 @@ func openS3(ctx context.Context, name, prefix string, transport http.RoundTrippe
 	}
 	return &remote{
 		bucket: bucket, prefix: prefix, version: s3Version, condition: s3Condition(client), object: s3Fail, other: s3Fail, gone: s3Gone,
+		close: func() error { web.CloseIdleConnections(); return nil },
 	}, nil
 }
 

@@ -26,7 +26,7 @@ func Versitygw(tb testing.TB) Place {
 	root := tb.TempDir()
 	return s3Place(tb, "s3-versitygw", serve(tb, "versitygw", func(ctx context.Context, port string) *exec.Cmd {
 		return exec.CommandContext(ctx, program, "--port", "127.0.0.1:"+port, "--access", s3Key, "--secret", s3Secret,
-			"--region", s3Region, "--max-connections", "512", "--max-requests", "512", "--keep-alive", "--quiet", "posix", root)
+			"--region", s3Region, "--max-connections", "8192", "--max-requests", "8192", "--keep-alive", "--quiet", "posix", root)
 	}))
 }
 
