@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -443,7 +444,7 @@ func TestAnInterruptedRunIsRenewedUntilReleased(t *testing.T) {
 // recognised as ours.
 func TestLostAnswers(t *testing.T) {
 	scenario := func(f *faulty, c *fakeClock) error {
-		b := NewBucket(f, Options{Clock: c})
+		b := NewBucket(f, Options{Clock: c, Keys: testKeys})
 		tn, err := b.Tenant("contoso")
 		if err != nil {
 			return err
@@ -477,29 +478,37 @@ func TestLostAnswers(t *testing.T) {
 	if writes < 12 {
 		t.Fatalf("the scenario has only %d writes", writes)
 	}
-	for _, kind := range []struct {
+	for _, place := range []struct {
 		name string
-		err  func(op) error
+		open func() Store
 	}{
-		{"lost", lost},
-		{"retried by the client library", func(o op) error { return fail(o.key, ErrConflict, nil) }},
-		{"unavailable", away},
+		{"memory", NewMem},
+		{"folder", func() Store { return &file{dir: filepath.Join(t.TempDir(), "state"), clock: SystemClock()} }},
 	} {
-		for n := 1; n <= writes; n++ {
-			c := newFakeClock()
-			stop := c.run(10 * time.Millisecond)
-			f := &faulty{Store: NewMem()}
-			var puts atomic.Int32
-			f.spoil(nil, func(o op) error {
-				if o.name == "Put" && int(puts.Add(1)) == n {
-					return kind.err(o)
+		for _, kind := range []struct {
+			name string
+			err  func(op) error
+		}{
+			{"lost", lost},
+			{"retried by the client library", func(o op) error { return fail(o.key, ErrConflict, nil) }},
+			{"unavailable", away},
+		} {
+			for n := 1; n <= writes; n++ {
+				c := newFakeClock()
+				stop := c.run(10 * time.Millisecond)
+				f := &faulty{Store: place.open()}
+				var puts atomic.Int32
+				f.spoil(nil, func(o op) error {
+					if o.name == "Put" && int(puts.Add(1)) == n {
+						return kind.err(o)
+					}
+					return nil
+				})
+				if err := scenario(f, c); err != nil {
+					t.Errorf("%s, %s: write %d of %d: %v", place.name, kind.name, n, writes, err)
 				}
-				return nil
-			})
-			if err := scenario(f, c); err != nil {
-				t.Errorf("%s: write %d of %d: %v", kind.name, n, writes, err)
+				stop()
 			}
-			stop()
 		}
 	}
 }
@@ -510,7 +519,7 @@ func TestCrashAnywhere(t *testing.T) {
 	crash := errors.New("crash")
 	type progress struct{ intended, recorded bool }
 	scenario := func(f *faulty, c *fakeClock) (p progress) {
-		b := NewBucket(f, Options{Clock: c})
+		b := NewBucket(f, Options{Clock: c, Keys: testKeys})
 		b.probed = true
 		tn, err := b.Tenant("contoso")
 		if err != nil {
@@ -563,7 +572,7 @@ func TestCrashAnywhere(t *testing.T) {
 			}
 			p := scenario(f, c)
 
-			b := NewBucket(s, Options{Clock: c})
+			b := NewBucket(s, Options{Clock: c, Keys: testKeys})
 			b.probed = true
 			tn, err := b.Tenant("contoso")
 			if err != nil {
