@@ -59,6 +59,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		// An organization that this plan creates has no accounts yet: that is known without reading.
 		request.Accounts = &directory.AccountReading{Proof: directory.Proof{Complete: true, Source: "accounts", Count: -1, At: req.Now}}
 	}
+	p.inquire(req, &request)
 	p.Accounts = dirsync.Decide(request)
 	if p.Accounts.Allowed > 0 {
 		p.Allowance = allowance

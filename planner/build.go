@@ -48,9 +48,12 @@ type Request struct {
 	AcceptRemovals int
 	// Now is the time of the plan.
 	Now time.Time
+	// Inquire, when given, is told once what the decisions about accounts rest on.
+	Inquire func(Inquiry)
 
-	drifted []*Change
-	waits   []Wait
+	inquired bool
+	drifted  []*Change
+	waits    []Wait
 	// moved gives, by new address, the one under which state has the object.
 	moved map[string]string
 }
@@ -98,6 +101,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 
 	part.orphans(&req, objects, evaluation, visited, moves)
 	part.accounts(&req, objects)
+	part.inquire(&req, nil)
 	part.guard(&req)
 	if req.Destroy {
 		part.guardDestroy(&req)

@@ -100,6 +100,10 @@ func (d *decider) withoutAccount(u *unit) {
 		return
 	case d.p.Engine == EngineEssentials:
 		d.res.SkipCounts[string(SkipHostedEngine)]++
+		if d.trace != nil {
+			d.trace.skip(u, Skip{Code: SkipHostedEngine, Address: u.entry.Address, ObjectID: u.entry.ObjectID, Kind: u.entry.Kind,
+				Reasons: append(slices.Clone(d.chain(u.entry, v)), fixedReasons[SkipHostedEngine]...)})
+		}
 		return
 	}
 	if !d.switches(u.entry.Kind).Add {

@@ -12,8 +12,11 @@ import (
 
 // Decide compares the directory with the accounts under the policy. It never fails: what cannot be known ends in
 // Problems and Skips, and then nothing destructive is among the decisions.
-func Decide(req Request) *Result {
-	d := &decider{req: &req, p: &req.Policy, res: &Result{SkipCounts: map[string]int{}}}
+func Decide(req Request) *Result { return run(&req, nil) }
+
+// run does so and, with a trace, keeps on it what each unit met with. Without one that costs nothing.
+func run(req *Request, trace *Trace) *Result {
+	d := &decider{req: req, p: &req.Policy, res: &Result{SkipCounts: map[string]int{}}, trace: trace}
 	if d.p.NewUserRole == "" || d.p.NewUserRole.IsAdmin() || d.p.NewUserRole == directory.FunctionalAccount {
 		// An admin type is never given (R18).
 		policy := *d.p
@@ -21,12 +24,19 @@ func Decide(req Request) *Result {
 		d.p = &policy
 	}
 	d.prepare()
+	visit := d.assess
+	if trace != nil {
+		trace.d, trace.Result, visit = d, d.res, trace.visit
+	}
 	if d.accountsKnown {
-		d.link(d.assess)
+		d.link(visit)
 	}
 	d.resolve()
 	d.guard()
 	d.finish()
+	if trace != nil {
+		trace.close()
+	}
 	return d.res
 }
 
@@ -35,6 +45,8 @@ type decider struct {
 	req *Request
 	p   *Policy
 	res *Result
+	// trace, if not nil, is told what units meet with.
+	trace *Trace
 
 	entries  []*directory.Entry
 	accounts []*directory.Account
@@ -191,6 +203,7 @@ func (d *decider) skip(u *unit, code SkipCode, reasons []Reason) {
 		s.ObjectID, s.Kind = u.known.ObjectID, u.known.Kind
 	}
 	d.res.Skips = append(d.res.Skips, s)
+	d.trace.skip(u, s)
 }
 
 func (d *decider) incomplete(u *unit) {

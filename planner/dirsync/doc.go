@@ -5,6 +5,7 @@
 // It is given one reading of the directory, one of the accounts, what state remembers of the accounts, and the policy;
 // it returns a Result. It is pure and deterministic: no I/O, no clock (Request.Now), and the order of its input changes
 // nothing. The usual account costs one step of a merge of three sorted sequences; only what does not line up (renames,
-// adoptions, leavers) is looked up by id. Imported by planner, which turns decisions into plan items. For declared
-// objects see planner itself.
+// adoptions, leavers) is looked up by id. Explain is the same run, told unit by unit, and what would change it.
+//
+// Imported by planner, which turns decisions into plan items. For declared objects see planner itself.
 package dirsync

@@ -306,8 +306,10 @@ func (d *decider) linkByAlias(loose []*unit, free []*directory.Account, usedAcco
 				names = append(names, a.Address)
 				usedAccount[a] = true
 			}
-			d.skip(u, SkipCollision, []Reason{{Text: "Several accounts or entries share its addresses, so that it is not clear whose account is whose: " +
-				strings.Join(names, ", ") + ". Remove the alias from all but one, or declare the accounts."}})
+			reasons := []Reason{{Text: "Several accounts or entries share its addresses, so that it is not clear whose account is whose: " +
+				strings.Join(names, ", ") + ". Remove the alias from all but one, or declare the accounts."}}
+			d.skip(u, SkipCollision, reasons)
+			d.trace.contest(found, reasons)
 			u.entry = nil
 		}
 	}

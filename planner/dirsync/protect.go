@@ -181,6 +181,7 @@ func (d *decider) protection(u *unit) (*hit, error) {
 	best := -1
 	via := ""
 	take := func(candidates []int, how string) {
+		d.trace.hold(candidates, how)
 		for _, i := range candidates {
 			if best < 0 || p.list[best].As == AsFunctional && p.list[i].As != AsFunctional {
 				best, via = i, how
