@@ -139,6 +139,10 @@ type Tenant struct {
 	Writer   directory.AccountWriter
 	// Mail asks DNS.
 	Mail func(ctx context.Context, domains []string) resource.MailFacts
+	// Cloud says in which part of Microsoft's cloud the tenant is, see entra.ReadCloud; nil without a directory. Stacks says
+	// which stacks of Essentials hold the tenant's primary domain; nil without an essentials provider. Both are for doctor.
+	Cloud  func(ctx context.Context) (string, error)
+	Stacks func(ctx context.Context) ([]string, error)
 }
 
 // Connect makes a tenant's clients. No vendor is called yet.
@@ -160,6 +164,9 @@ func (p *Pool) Connect(s Settings) (*Tenant, error) {
 			return nil, err
 		}
 		t.Writer = writer
+		t.Stacks = func(ctx context.Context) ([]string, error) {
+			return essentials.ReadStacks(ctx, conn, s.Tenant.PrimaryDomain)
+		}
 	}
 	if s.Microsoft != nil {
 		t.Providers["microsoft"] = s.Microsoft.Address
@@ -196,7 +203,8 @@ func (p *Pool) microsoft(t *Tenant, s Settings) error {
 		}
 		o.Secret = secret
 	}
-	login, err := host(orElse(e.Login, "https://login.microsoftonline.com"))
+	loginURL := orElse(e.Login, "https://login.microsoftonline.com")
+	login, err := host(loginURL)
 	if err != nil {
 		return err
 	}
@@ -242,6 +250,9 @@ func (p *Pool) microsoft(t *Tenant, s Settings) error {
 		return reading, nil
 	}
 	t.Confirm = graph.Confirm
+	t.Cloud = func(ctx context.Context) (string, error) {
+		return entra.ReadCloud(ctx, o.Transport, loginURL, s.Tenant.EntraTenantID)
+	}
 	return nil
 }
 

@@ -23,7 +23,7 @@ var rules = []struct{ from, deny, reason string }{
 	{"state/keys", "state state/store", "keys know neither what they protect nor where it is kept"},
 	{"planner/dirsync", "state/... config/... planner cmd/... providers/essentials/... providers/entra/... providers/exchange/... providers/sim/...", "decisions about accounts are pure and rest on the shared structs alone"},
 	{"planner/...", "cmd/... providers providers/essentials/... providers/entra/... providers/exchange/... providers/dns/... providers/sim/... state/store", "the planner names no vendor: what a vendor knows reaches it as values"},
-	{"planner", "planner/live planner/apply planner/fleet", "reading and doing come after deciding"},
+	{"planner", "planner/live planner/apply planner/fleet planner/doctor", "reading and doing come after deciding, and so does looking after what was decided"},
 	{"providers/essentials/...", "config/... planner/... state/... cmd/... providers/entra/... providers/exchange/... providers/sim/...", "a provider speaks to its vendor and knows nobody who asks"},
 	{"providers/entra/...", "config/... planner/... state/... cmd/... providers/essentials/... providers/exchange/... providers/sim/...", "a provider speaks to its vendor and knows nobody who asks"},
 	{"providers/exchange/...", "config/... planner/... state/... cmd/... providers/essentials/... providers/entra/... providers/sim/...", "a provider speaks to its vendor and knows nobody who asks"},

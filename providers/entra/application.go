@@ -25,6 +25,7 @@ const (
 	applicationPage = "Microsoft Graph: application resource type (November 2026)"
 	consentPage     = "Microsoft Graph: appRoleAssignment and oAuth2PermissionGrant resource types (November 2026)"
 	secretPage      = "Microsoft Graph: application: addPassword (November 2026)"
+	principalPage   = "Microsoft Graph: servicePrincipal resource type (November 2026)"
 	guidePage       = "Proofpoint Essentials: Azure Active Directory (Entra ID) Sync Guide, New API Version"
 )
 
@@ -81,6 +82,10 @@ func appRegistration() *resource.Type {
 			{Name: "client_id", Type: cty.String, Computed: true, Label: "Application (client) ID", Description: "What the application signs in as.", Source: applicationPage},
 			{Name: "object_id", Type: cty.String, Computed: true, Label: "Object ID", Description: "Object id of the application.", Source: applicationPage},
 			{Name: "service_principal_id", Type: cty.String, Computed: true, Description: "Object id of the application's service principal; null while there is none.", Source: consentPage},
+			{Name: "principal_enabled", Type: cty.Bool, Computed: true, Label: "Enabled for users to sign-in?",
+				Description: "Whether the service principal may sign in: a person can switch it off, and that cuts the connection (R62); null while there is none.", Source: principalPage},
+			{Name: "audience", Type: cty.String, Computed: true, Label: "Supported account types",
+				Description: "Who may sign in to the application; AzureADMyOrg is this directory only (R6).", Source: applicationPage},
 			{Name: "secret_value", Type: resource.SecretType, Computed: true, Sensitive: true, Label: "Value", Description: "The client secret, for write-only attributes of other blocks; its value exists only in the run that issues it (R11).", Source: secretPage},
 			{Name: "secret_key_id", Type: cty.String, Computed: true, Label: "Secret ID", Description: "Key id of the client secret.", Source: secretPage},
 			{Name: "secret_expires", Type: cty.String, Computed: true, Label: "Expires", Description: "When the client secret ends, RFC 3339, UTC.", Source: secretPage},
@@ -284,15 +289,18 @@ func (r *registration) candidate() bool {
 	})
 }
 
-// live is the object as the planner sees it. sp is "" and g nil when there is no service principal.
-func (r *registration) live(sp string, g *grants) resource.Live {
+// live is the object as the planner sees it. sp is "" and g nil when there is no service principal; enabled is of it.
+func (r *registration) live(sp string, enabled bool, g *grants) resource.Live {
 	members := resource.Null(appRegistration().Attributes)
 	members["name"] = cty.StringVal(r.name)
 	members["redirect_uris"] = resource.StringSet(r.redirectURIs)
 	members["permissions"] = resource.StringSet(textsOf(r.declared))
 	members["client_id"], members["object_id"] = cty.StringVal(r.appID), cty.StringVal(r.id)
 	if sp != "" {
-		members["service_principal_id"] = cty.StringVal(sp)
+		members["service_principal_id"], members["principal_enabled"] = cty.StringVal(sp), cty.BoolVal(enabled)
+	}
+	if r.audience != "" {
+		members["audience"] = cty.StringVal(r.audience)
 	}
 	members["granted"] = cty.SetValEmpty(cty.String)
 	if g != nil {
@@ -325,14 +333,14 @@ func (c *Client) complete(ctx context.Context, r *registration) (resource.Live, 
 		return resource.Live{}, err
 	}
 	if sp == "" {
-		return r.live("", nil), nil
+		return r.live("", false, nil), nil
 	}
 	g, err := c.grantsOf(ctx, sp)
 	if err != nil {
 		// The application exists; only something that belongs to it could not be read, or went while it was.
 		return resource.Live{}, unsettled(err)
 	}
-	return r.live(sp, g), nil
+	return r.live(sp, c.mayAct(sp), g), nil
 }
 
 // unsettled turns the absence of a part into "unavailable": it must not count as the absence of the whole.
@@ -358,7 +366,7 @@ func listRegistrations(ctx context.Context, conn *resource.Conn) ([]resource.Liv
 	out := make([]resource.Live, 0, len(all))
 	for _, r := range all {
 		if !r.candidate() {
-			out = append(out, r.live("", nil))
+			out = append(out, r.live("", false, nil))
 			continue
 		}
 		live, err := c.complete(ctx, r)
@@ -557,7 +565,7 @@ func (c *Client) finish(ctx context.Context, r *registration, change *resource.C
 		issued.start = latest(r.passwords, issued.start)
 		r.passwords = append(r.passwords, *issued)
 	}
-	return r.live(sp, consented), nil
+	return r.live(sp, c.mayAct(sp), consented), nil
 }
 
 // latest is a start that makes an issued secret the newest of ours.

@@ -40,6 +40,7 @@ type Client struct {
 
 	mu   sync.Mutex
 	apps map[string]string // object id of a service principal → its client id, and back
+	off  map[string]bool   // by object id of a service principal: it was disabled when last read
 	data *directoryData    // of data "directory", read once
 }
 
@@ -74,7 +75,7 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("microsoft graph: %w", err)
 	}
 	adapter.SetBaseUrl(base.String())
-	return &Client{base: base, adapter: adapter, tenant: strings.ToLower(c.TenantID), now: c.Now, sleep: c.Sleep, apps: map[string]string{}}, nil
+	return &Client{base: base, adapter: adapter, tenant: strings.ToLower(c.TenantID), now: c.Now, sleep: c.Sleep, apps: map[string]string{}, off: map[string]bool{}}, nil
 }
 
 // at is an absolute address below the version root.

@@ -29,7 +29,7 @@ func (c *Client) principal(ctx context.Context, appID string) (string, error) {
 	if id != "" {
 		return id, nil
 	}
-	sp, err := serviceprincipals.NewServicePrincipalItemRequestBuilder(c.at("/servicePrincipals(appId='"+appID+"')?$select=id,appId"), c.adapter).Get(ctx, nil)
+	sp, err := serviceprincipals.NewServicePrincipalItemRequestBuilder(c.at("/servicePrincipals(appId='"+appID+"')?$select=id,appId,accountEnabled"), c.adapter).Get(ctx, nil)
 	if absent(err) {
 		return "", nil
 	}
@@ -39,7 +39,19 @@ func (c *Client) principal(ctx context.Context, appID string) (string, error) {
 	if sp == nil || value(sp.GetId()) == "" || !strings.EqualFold(value(sp.GetAppId()), appID) {
 		return "", &resource.Error{Op: "read service principal", Subject: appID, Kind: resource.ErrUnavailable, Detail: "the answer is no service principal of that application"}
 	}
-	return strings.ToLower(*sp.GetId()), nil
+	id = strings.ToLower(*sp.GetId())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// Left out counts as enabled: only what a person switched off is worth a word.
+	c.off[id] = sp.GetAccountEnabled() != nil && !*sp.GetAccountEnabled()
+	return id, nil
+}
+
+// mayAct reports whether a service principal was enabled when it was last read.
+func (c *Client) mayAct(sp string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.off[sp]
 }
 
 // target is principal for resources, which are Microsoft's own and stay: it is remembered.

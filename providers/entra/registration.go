@@ -18,10 +18,12 @@ import (
 // registration is an application as far as Weir looks at it.
 type registration struct {
 	id, appID, name, uniqueName string
-	redirectURIs                []string
-	declared                    []permission
-	passwords                   []password
-	created                     time.Time
+	// audience is signInAudience, as spelled.
+	audience     string
+	redirectURIs []string
+	declared     []permission
+	passwords    []password
+	created      time.Time
 	// web is kept because a change of one of its members sends all of them.
 	web models.WebApplicationable
 }
@@ -38,7 +40,7 @@ const ourPrefix = "weir-"
 func (p password) ours() bool { return strings.HasPrefix(p.name, ourPrefix) }
 
 const (
-	applicationFields = "id,appId,displayName,uniqueName,web,requiredResourceAccess,passwordCredentials,createdDateTime"
+	applicationFields = "id,appId,displayName,uniqueName,signInAudience,web,requiredResourceAccess,passwordCredentials,createdDateTime"
 	readApplications  = "Application.Read.All"
 	writeApplications = "Application.ReadWrite.OwnedBy or Application.ReadWrite.All"
 )
@@ -49,7 +51,7 @@ func decodeRegistration(a models.Applicationable) *registration {
 		return nil
 	}
 	r := &registration{id: strings.ToLower(value(a.GetId())), appID: strings.ToLower(value(a.GetAppId())), name: value(a.GetDisplayName()),
-		uniqueName: value(a.GetUniqueName()), created: value(a.GetCreatedDateTime()).UTC(), web: a.GetWeb()}
+		uniqueName: value(a.GetUniqueName()), audience: value(a.GetSignInAudience()), created: value(a.GetCreatedDateTime()).UTC(), web: a.GetWeb()}
 	if r.web != nil {
 		r.redirectURIs = r.web.GetRedirectUris()
 	}

@@ -241,6 +241,9 @@ func (w *workspace) readers(u *unit, prior *state.State) live.Readers {
 	for _, obj := range prior.Objects {
 		used[obj.Type] = true
 	}
+	if w.everyType {
+		w.useEvery(u, used)
+	}
 	r := live.Readers{Conn: u.connected.Conn}
 	for _, t := range w.registry.Types() {
 		if used[t.Name] {

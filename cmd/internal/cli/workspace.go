@@ -84,6 +84,8 @@ type workspace struct {
 	digest string
 	// heads are the tenants in state, for those whose key changed.
 	heads knownHeads
+	// everyType reads tenants whole, whatever their configuration and state name (doctor).
+	everyType bool
 	// files are those that functions read while parts were evaluated, for a saved plan.
 	filesMu sync.Mutex
 	files   map[string][]byte
