@@ -231,17 +231,27 @@ func (s *syncRun) unknownDomains() error {
 func (s *syncRun) decide() {
 	a := s.o.Azure
 	if a.SyncUsers {
-		for _, p := range s.tenant.People {
+		for _, p := range inOrder(s.tenant.People, s.w.Switches.SyncLastFirst) {
 			s.person(p)
 		}
 	}
-	for _, g := range s.tenant.Groups {
+	for _, g := range inOrder(s.tenant.Groups, s.w.Switches.SyncLastFirst) {
 		s.group(g)
 	}
 	for _, l := range s.tenant.Exchange.DynamicLists { // R37; the directory does not even show them
 		s.skip(strings.ToLower(l.Primary), "dynamic_group")
 	}
 	s.gone()
+}
+
+// inOrder is a list by id, or from its end: which of several objects gets an address that all of them want is not
+// documented.
+func inOrder[T any](list []T, reverse bool) []T {
+	if reverse {
+		list = slices.Clone(list)
+		slices.Reverse(list)
+	}
+	return list
 }
 
 func (s *syncRun) skip(identifier, reason string) {
@@ -276,7 +286,7 @@ func (s *syncRun) person(p *world.DirectoryUser) {
 		PrimaryEmail: primary, Type: a.DefaultRole, IsActive: p.Enabled, FirstName: p.GivenName, Surname: p.Surname,
 		Aliases: aliases, IsBillable: true,
 	}
-	if want.FirstName == "" && want.Surname == "" {
+	if want.FirstName == "" && want.Surname == "" && !s.w.Switches.SyncLeavesNameless {
 		want.FirstName = p.DisplayName // inferred
 	}
 	switch {
@@ -288,7 +298,7 @@ func (s *syncRun) person(p *world.DirectoryUser) {
 	case u.Type == functionalAccount:
 		// R40: the functional account stands in the way of the user, and nothing exempts it.
 		s.seen[u] = true
-		if a.AddUsers && a.RemoveUsers {
+		if a.AddUsers && (a.RemoveUsers || s.w.Switches.SyncFlipsWithoutRemove) {
 			s.deletes[u] = true
 			s.changes = append(s.changes, &change{to: want, object: p.ID})
 		}
@@ -308,10 +318,10 @@ func (s *syncRun) group(g *world.Group) {
 	primary, aliases := s.addresses(g.ProxyAddresses, g.Mail)
 	unified := slices.Contains(g.GroupTypes, "Unified")
 	switch {
-	case unified:
+	case unified && !s.w.Switches.SyncBringsM365Groups:
 		s.skip(nonEmpty(primary, g.ID), "m365_group")
 		return
-	case g.SecurityEnabled && !a.SyncSecGroups, !g.SecurityEnabled && !a.SyncDistGroups:
+	case g.SecurityEnabled && !unified && !a.SyncSecGroups, (!g.SecurityEnabled || unified) && !a.SyncDistGroups:
 		return
 	case primary == "":
 		s.skip(g.ID, "no_proxy_address")
@@ -358,12 +368,18 @@ func (s *syncRun) known(u *world.User, want world.User, object string, update bo
 }
 
 // match finds the account of a directory object: the one that an earlier run linked to it (known), else the one that
-// holds the address.
+// holds the address and is not linked to another object that is still there (inferred: one account never follows two).
 func (s *syncRun) match(object, primary string) (u *world.User, known bool) {
 	if u := s.byObject[strings.ToLower(object)]; u != nil {
 		return u, true
 	}
-	return s.o.User(primary), false
+	u = s.o.User(primary)
+	if u != nil {
+		if other := s.o.SyncedUIDs[u.UID]; other != "" && !strings.EqualFold(other, object) && (s.tenant.Person(other) != nil || s.tenant.Group(other) != nil) {
+			return nil, false
+		}
+	}
+	return u, false
 }
 
 // isExempt: an exemption is by address, whatever the directory says; it holds for the directory's address and for that
@@ -447,7 +463,7 @@ func (s *syncRun) addresses(proxies []string, mail string) (primary string, alia
 			aliases = append(aliases, address)
 		}
 	}
-	if primary == "" && len(aliases) > 0 { // a directory without a primary marker: the mail attribute decides (inferred)
+	if primary == "" && len(aliases) > 0 && !s.w.Switches.SyncNeedsPrimary { // a directory without a primary marker: the mail attribute decides (inferred)
 		if address, _, ok := addressOf(mail); ok {
 			primary = address
 		}

@@ -83,6 +83,21 @@ type Switches struct {
 	CustomizationDelay int `json:"customization_delay,omitempty"`
 	// HandMadeDeletedBySync makes the hosted sync delete hand-made users that are not in the directory.
 	HandMadeDeletedBySync bool `json:"hand_made_deleted_by_sync,omitempty"`
+	// SyncFlipsWithoutRemove makes the hosted sync put a user in the place of a functional account that is not exempt (R40)
+	// even while Remove Deleted Users is off; otherwise only with it on, as the decision table has it.
+	SyncFlipsWithoutRemove bool `json:"sync_flips_without_remove,omitempty"`
+	// SyncBringsM365Groups makes the hosted sync bring over Microsoft 365 groups like distribution groups; otherwise they are
+	// left out.
+	SyncBringsM365Groups bool `json:"sync_brings_m365_groups,omitempty"`
+	// SyncLeavesNameless makes the hosted sync give no name to a user without given name and surname; otherwise the display
+	// name stands in.
+	SyncLeavesNameless bool `json:"sync_leaves_nameless,omitempty"`
+	// SyncNeedsPrimary makes the hosted sync leave out an entry whose proxyAddresses mark no primary one; otherwise its mail
+	// attribute stands in.
+	SyncNeedsPrimary bool `json:"sync_needs_primary,omitempty"`
+	// SyncLastFirst makes the hosted sync go through people and groups from the last id to the first, which decides who gets
+	// an address or a seat that several want; otherwise from the first.
+	SyncLastFirst bool `json:"sync_last_first,omitempty"`
 	// FrequencyResetDays is the number of days after which a missing tech contact sets the frequency to Never
 	// (R28); 0 means 7.
 	FrequencyResetDays int `json:"frequency_reset_days,omitempty"`
