@@ -50,6 +50,8 @@ type Connection struct {
 	Renewed bool
 	// Applications are the values of the tenant's app_registrations, live or planned; nil when they were not read.
 	Applications []cty.Value
+	// Organization is the value of the tenant, live; cty.NilVal when it was not read.
+	Organization cty.Value
 	// Domains are the directory's verified domains; nil when they were not read.
 	Domains []string
 	Now     time.Time
@@ -62,6 +64,12 @@ const readAll = "Directory.Read.All (application)"
 // cannot be read; both "" when there is no sign of trouble.
 func (c Connection) Check() (fails, doubt string) {
 	v := resource.Bare(c.Policy)
+	if active, read := resource.Flag(c.Organization, "active"); read && !active {
+		return "the organization is not active", ""
+	}
+	if url := resource.Text(c.Organization, "ldap_url"); url != "" {
+		return "the organization is connected to an on-premises directory too (R4)", ""
+	}
 	client := resource.Text(v, "connection.application.client_id")
 	if client == "" {
 		return "", "" // not configured, or still to be made by the same plan

@@ -86,6 +86,10 @@ func TestConnection(t *testing.T) {
 		{"R9 the permission is not declared", func(c *Connection) { c.Applications = []cty.Value{application("app-1", sp, none)} }, "", "does not declare"},
 		{"an application of elsewhere", func(c *Connection) { c.Applications = good[:1] }, "", "not registered"},
 		{"applications were not read", func(c *Connection) { c.Applications = nil }, "", ""},
+		{"R4 an on-premises directory", func(c *Connection) {
+			c.Organization = cty.ObjectVal(map[string]cty.Value{"ldap_url": cty.StringVal("ldap://x"), "active": cty.True})
+		}, "R4", ""},
+		{"the organization is not active", func(c *Connection) { c.Organization = cty.ObjectVal(map[string]cty.Value{"active": cty.False}) }, "not active", ""},
 		{"R17 another directory's domain", func(c *Connection) { c.Domains = []string{"d.com"} }, "no verified domain c.com", ""},
 	}
 	for _, row := range rows {
