@@ -134,6 +134,9 @@ func (d *decider) withoutAccount(u *unit) {
 	} else {
 		reasons = append(reasons, Reason{Rule: addRule(u.entry.Kind), Text: "Essentials has no account for it."})
 	}
+	if after.Type != directory.FunctionalAccount {
+		reasons = append(reasons, d.roleReason())
+	}
 	w := d.newWork(u, Add, after, reasons)
 	w.Record = after.Address
 	w.Created = true
@@ -481,4 +484,12 @@ func blockLabel(address string) string {
 // quote writes a string as an HCL template without interpolation.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "${", "$${", "%{", "%%{").Replace(s) + `"`
+}
+
+// roleReason says what type a new user has and, once, what that means (R18, R19).
+func (d *decider) roleReason() Reason {
+	if d.p.NewUserRole == directory.SilentUser {
+		d.note("New users are silent users: they cannot log in to the console and get no digest unless that is enabled (R19).")
+	}
+	return Reason{Rule: "R18", Text: "The policy's new_user_role makes it " + strings.ReplaceAll(string(d.p.NewUserRole), "_", " ") + "."}
 }

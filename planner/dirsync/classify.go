@@ -118,8 +118,8 @@ func (d *decider) classify(e *directory.Entry) verdict {
 
 // Reasons that do not depend on the entry are shared: a tenant may have 100,000 of them.
 var fixedReasons = map[SkipCode][]Reason{
-	SkipGuest:        {{Text: "It is a guest: its mailbox is elsewhere."}},
-	SkipContact:      {{Text: "It is a mail contact: its mailbox is elsewhere."}},
+	SkipGuest:        {{Rule: "R1", Text: "It is a guest: its mailbox is elsewhere, and the synchronisation brings over users and groups of the tenant."}},
+	SkipContact:      {{Rule: "R1", Text: "It is a mail contact: its mailbox is elsewhere, and the synchronisation brings over users and groups of the tenant."}},
 	SkipDynamic:      {{Rule: "R37", Text: "Dynamic distribution lists are not supported by Essentials: declare an account block for its address if mail to it must be accepted."}},
 	SkipNoProxy:      {{Rule: "R31", Text: "The directory holds no proxyAddresses for it, so Essentials does not see it."}},
 	SkipNoPrimary:    {{Rule: "R31", Text: "Its proxyAddresses name no primary SMTP address."}},

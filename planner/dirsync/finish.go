@@ -84,7 +84,7 @@ func (d *decider) unregistered() {
 	slices.Sort(d.res.Unregistered)
 	d.res.Unregistered = slices.Compact(d.res.Unregistered)
 	if n := len(d.res.Unregistered); n > 0 {
-		d.note("Essentials does not know %d of the directory's domains: %s. A manual run of the vendor's sync fails on them (R34); declare them with purpose \"management\" (R35).",
+		d.note("Essentials does not know %d of the directory's domains: %s. A manual run of the vendor's sync fails on them (R34), and whoever has a primary address in them gets no account (R36); declare them with purpose \"management\" (R35).",
 			n, strings.Join(d.res.Unregistered, ", "))
 	}
 }

@@ -166,7 +166,11 @@ func (w *work) block(code SkipCode, format string, args ...any) {
 	if w.blocked == nil {
 		w.code = code
 	}
-	w.blocked = append(w.blocked, Reason{Text: fmt.Sprintf(format, args...)})
+	r := Reason{Text: fmt.Sprintf(format, args...)}
+	if code == SkipLeftOut {
+		r.Rule = "R42"
+	}
+	w.blocked = append(w.blocked, r)
 }
 
 func (d *decider) dropLeftOut() {

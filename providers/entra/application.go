@@ -176,6 +176,7 @@ func customizeRegistration(req *resource.PlanRequest) error {
 	if resource.Get(req.Config, "granted").IsNull() {
 		granted := resource.Get(req.Planned, "permissions")
 		if consent := resource.Get(req.Planned, "consent"); consent.IsKnown() && !consent.IsNull() && consent.False() {
+			waitForConsent(req, stringsOf(granted))
 			granted = cty.NullVal(cty.Set(cty.String))
 		}
 		set("granted", granted)
@@ -208,6 +209,22 @@ func customizeRegistration(req *resource.PlanRequest) error {
 		req.Reasons, req.Force = append(req.Reasons, fmt.Sprintf("%d client secret(s) that Weir issued and nobody uses are removed", strays)), true
 	}
 	return nil
+}
+
+// waitForConsent says where a person consents, as long as something is missing of an application that exists.
+func waitForConsent(req *resource.PlanRequest, want []string) {
+	client := resource.Text(resource.Get(req.Live, "client_id"), "")
+	if req.Live.IsNull() || client == "" {
+		return
+	}
+	have := stringsOf(resource.Get(req.Live, "granted"))
+	missing := slices.DeleteFunc(want, func(p string) bool { return slices.Contains(have, p) })
+	if len(missing) == 0 {
+		return
+	}
+	slices.Sort(missing)
+	req.Waits = append(req.Waits, fmt.Sprintf("consent to %s waits for a Global Administrator (R5), at Microsoft's page for it (R66): https://login.microsoftonline.com/%s/adminconsent?client_id=%s",
+		strings.Join(missing, ", "), url.PathEscape(req.Tenant.EntraTenantID), url.QueryEscape(client)))
 }
 
 // defaultRedirects is the console's address and what the application had when it was adopted: an address that somebody
@@ -263,7 +280,7 @@ func rotation(req *resource.PlanRequest, before span) (why, keep, expires string
 	case remembered == "":
 		return "a client secret is issued: the value of an existing one cannot be read (R11)", "", ""
 	case !ok:
-		return fmt.Sprintf("client secret %s is gone; a new one is issued", remembered), "", ""
+		return fmt.Sprintf("client secret %s is gone; a new one is issued, since a value can be read only then (R11)", remembered), "", ""
 	case req.Undelivered:
 		return "a client secret was issued earlier and did not reach everything that uses it; a new one is issued", "", ""
 	}

@@ -282,6 +282,9 @@ func customizeDomain(req *resource.PlanRequest) error {
 		return &resource.Error{Op: "plan domain", Subject: resource.Text(planned, "name"), Attribute: "destination", Kind: resource.ErrInvalid,
 			Detail: "a relay domain needs a destination", Hint: `For Microsoft 365 write destination = data.directory.NAME.mail_host["` + resource.Text(planned, "name") + `"]`}
 	}
+	if live := folded(resource.Text(live, "purpose")); purpose == "relay" && live != "relay" {
+		req.Reasons = append(req.Reasons, "the gateway takes mail for a new relay domain after 60 minutes at the earliest: move its MX records after that (R46)")
+	}
 	// What Weir learned about verification stays in state: the API does not show it.
 	verified, asked := resource.Flag(prior, "verified")
 	if verified && !live.IsNull() { // one that is made again has to be verified again

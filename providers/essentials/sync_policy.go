@@ -418,10 +418,19 @@ func customizeSyncPolicy(req *resource.PlanRequest) error {
 	if engine == "weir" {
 		h["frequency"] = cty.StringVal("never")
 		if was := resource.Text(live, "hosted.frequency"); was != "" && was != "never" {
-			req.Reasons = append(req.Reasons, "the hosted sync, which runs every "+was+", is stopped; "+lossesOfWeir)
+			req.Reasons = append(req.Reasons, "the hosted sync, which runs every "+was+" (R27), is stopped; "+lossesOfWeir)
 		}
 	} else if frequency != "" {
 		h["frequency"] = cty.StringVal(frequency)
+		if was := resource.Text(live, "hosted.frequency"); frequency != "never" && was != frequency {
+			req.Reasons = append(req.Reasons, "the hosted sync will run every "+frequency+" (R27); the schedule starts only when the settings were saved and read back (R30), and a daily report is sent as long as it runs (R29)")
+		}
+	}
+	for _, name := range []string{"remove_users", "remove_groups"} {
+		if on, _ := resource.Flag(live, "hosted."+name); on {
+			req.Reasons = append(req.Reasons, "the hosted sync's own removals are switched off: it offers no review and knows no limits (R44)")
+			break
+		}
 	}
 	req.Planned = resource.With(req.Planned, "hosted", cty.ObjectVal(h))
 	return nil

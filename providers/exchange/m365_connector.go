@@ -520,7 +520,7 @@ func customizeConnector(req *resource.PlanRequest) error {
 	}
 	for _, path := range foreign {
 		if !resource.Get(p.planned, path).IsNull() {
-			return p.invalid(path, fmt.Sprintf("only an %s connector has it", other), "Leave it out, or change direction")
+			return p.invalid(path, fmt.Sprintf("only an %s connector has it: the gateway is inbound, outbound or both, with a connector each (R55)", other), "Leave it out, or change direction")
 		}
 	}
 	if p.live.IsNull() && resource.Get(p.planned, "name").IsNull() {

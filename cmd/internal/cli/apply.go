@@ -160,7 +160,7 @@ func (a *App) planAndApply(ctx context.Context, c configFlags, f applyFlags, o p
 			return err
 		}
 		if !ok {
-			return errors.New("not approved; nothing was changed")
+			return errors.New("not approved; nothing was changed (R43)")
 		}
 	}
 	return w.apply(ctx, p, f, o, w.keep(ctx, p))

@@ -474,7 +474,7 @@ func (p *printer) total(v *view) {
 	p.blank()
 	switch {
 	case applicable(v.Plan):
-		p.line("Nothing has been changed yet. To carry this out:")
+		p.line("Nothing has been changed yet (R41). To carry this out:")
 		p.blank()
 		p.line("    ", p.style(cyan, command(v.Plan, p.o)))
 	case v.Total.Held+v.Total.AccountsHeld > 0:
