@@ -195,13 +195,13 @@ func TestSyncPolicyCustomize(t *testing.T) {
 		reasons int
 		err     string
 	}{
-		{"essentials, new", nil, unconfigured, "1h", 8, 0, ""},
-		{"essentials, organization to come", nil, none, "1h", 11, 0, ""},
+		{"essentials, new", nil, unconfigured, "1h", 8, 1, ""},
+		{"essentials, organization to come", nil, none, "1h", 11, 1, ""},
 		{"essentials without connection", bare, unconfigured, "", 0, 0, "R17"},
-		{"essentials without connection, configured", bare, running, "1h", -1, 0, ""},
+		{"essentials without connection, configured", bare, running, "1h", -1, 1, ""},
 		{"essentials with include", map[string]cty.Value{"include": predicate}, running, "", 0, 0, "include"},
 		{"weir, nothing hosted", with(bare, "engine", s("weir"), "frequency", null), unconfigured, "", 0, 0, ""},
-		{"weir stops what runs", with(bare, "engine", s("weir"), "frequency", null), running, "never", -1, 1, ""},
+		{"weir stops what runs", with(bare, "engine", s("weir"), "frequency", null), running, "never", -1, 2, ""},
 		{"weir with a frequency", map[string]cty.Value{"engine": s("weir")}, running, "", 0, 0, "never runs"},
 		{"weir that suspends", map[string]cty.Value{"engine": s("weir"), "frequency": null, "on_risk": s("suspend")}, running, "", 0, 0, "suspended"},
 		{"none", map[string]cty.Value{"engine": s("none"), "frequency": null}, running, "", -1, 0, ""},
