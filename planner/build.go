@@ -111,6 +111,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 	}
 	part.withhold()
 	part.forgotten(&req, visited)
+	part.forecast(&req)
 	part.Changes, part.Unchanged = settled(part.Changes)
 	switch {
 	case diags.HasErrors() || len(part.Errors) > 0:

@@ -111,7 +111,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 			return nil, diags.Append(o.diagnostic(inst, "Invalid "+strings.ReplaceAll(inst.Type.Name, "_", " "), err))
 		}
 		want = request.Planned
-		c.Reasons, c.Forced = append(c.Reasons, request.Reasons...), request.Force
+		c.Reasons, c.Forced, c.forecast = append(c.Reasons, request.Reasons...), request.Force, request.Forecast
 	}
 	for _, text := range request.Waits {
 		o.req.waits = append(o.req.waits, Wait{Address: address, Text: text})

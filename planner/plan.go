@@ -115,6 +115,8 @@ type Part struct {
 	Accounts *dirsync.Result
 	// AccountPolicy is the address of the policy that Accounts follow.
 	AccountPolicy string
+	// Forecast is what the part comes to; nil when it has nothing to do with an organization.
+	Forecast *Forecast
 	// Allowance is the digest of the policy's one-time allowance that the removals of this part use up; "" for none.
 	Allowance string
 	// Bookkeeping says that state has something to remember about accounts that needs no vendor call.
@@ -216,6 +218,9 @@ type Change struct {
 	From string
 	// Source is where the block stands ("main.weir.hcl:14"); "" when it is gone.
 	Source string
+
+	// forecast are lines for the part's forecast.
+	forecast []string
 }
 
 // PathChange is one attribute that differs.

@@ -12,7 +12,7 @@ import (
 func (d *decider) finish() {
 	r := d.res
 	for _, a := range d.accounts {
-		r.Seats.Before += seat(a)
+		r.Seats.Before += Seat(a)
 	}
 	r.Seats.After = r.Seats.Before
 	written := map[string]bool{}
@@ -20,7 +20,7 @@ func (d *decider) finish() {
 	for _, w := range d.works {
 		if w.Held == "" {
 			r.Destructive = r.Destructive || w.Destructive
-			r.Seats.After += seat(w.After) - seat(w.Before)
+			r.Seats.After += Seat(w.After) - Seat(w.Before)
 			for _, x := range w.Loses {
 				r.StopsReceiving = append(r.StopsReceiving, Stop{Address: x, Why: stopReason(w, x)})
 			}

@@ -16,7 +16,7 @@ func (d *decider) guard() {
 	d.holdAdmins(s)
 	d.holdRemovals(s)
 	d.holdCount("conversions", "max_conversions", s.MaxConversions, func(w *work) bool { return w.Action == Convert })
-	d.holdCount("additions", "max_additions", s.MaxAdditions, func(w *work) bool { return seat(w.After) > seat(w.Before) })
+	d.holdCount("additions", "max_additions", s.MaxAdditions, func(w *work) bool { return Seat(w.After) > Seat(w.Before) })
 	d.along(func(w *work) bool { return w.Held != "" }, func(w, because *work) {
 		w.Held = "It hands an address over together with " + because.Address + ", which is held."
 	})
@@ -170,8 +170,8 @@ func (d *decider) holdCount(limit, attribute string, allowed int, is func(*work)
 		Paste: fmt.Sprintf("safeguard {\n  %s = %d\n}\n", attribute, len(works))}, works)
 }
 
-// seat is 1 for an account that uses a licence.
-func seat(a *directory.Account) int {
+// Seat is 1 for an account that uses a licence, 0 for any other and for nil.
+func Seat(a *directory.Account) int {
 	if a != nil && a.Active && a.Billable && a.Type != directory.FunctionalAccount {
 		return 1
 	}

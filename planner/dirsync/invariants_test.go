@@ -191,7 +191,7 @@ func checkInvariants(t tester, req Request, res *Result) {
 	}
 	seats := 0
 	for _, a := range after.Accounts.Accounts {
-		seats += seat(a)
+		seats += Seat(a)
 	}
 	if seats != res.Seats.After {
 		t.Errorf("seats: forecast %d, is %d", res.Seats.After, seats)

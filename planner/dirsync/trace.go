@@ -254,7 +254,7 @@ type Standing struct {
 func (s Standing) Receives() bool { return s.Exists && s.Active }
 
 // Billed reports whether the account uses a licence.
-func (s Standing) Billed() bool { return seat(s.Account) == 1 }
+func (s Standing) Billed() bool { return Seat(s.Account) == 1 }
 
 // Same reports whether nothing that people notice differs.
 func (s Standing) Same(o Standing) bool {

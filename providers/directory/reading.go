@@ -21,6 +21,8 @@ type AccountReading struct {
 	// Accounts are sorted by Address.
 	Accounts []*Account
 	Proof    Proof
+	// Counted is the vendor's own number of seats in use, which is what it bills; 0 when it does not say.
+	Counted int
 }
 
 // Proof shows that a read is complete: every page seen, counts in agreement, no page twice, token continuity. Nothing

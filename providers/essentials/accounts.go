@@ -75,6 +75,7 @@ func ReadAccounts(ctx context.Context, conn *resource.Conn) (*directory.AccountR
 	sort.Slice(reading.Accounts, func(i, j int) bool { return reading.Accounts[i].Address < reading.Accounts[j].Address })
 	reading.Proof.Pages, reading.Proof.Objects = 1, len(reading.Accounts)
 	reading.Proof.Hash = hashAccounts(reading.Accounts)
+	reading.Counted = o.ActiveUsers.value
 	reading.Proof.Problem = incomplete(reading.Accounts, o.ActiveUsers)
 	reading.Proof.Complete = reading.Proof.Problem == ""
 	return reading, nil

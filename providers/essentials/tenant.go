@@ -594,8 +594,9 @@ func customizeTenant(req *resource.PlanRequest) error {
 			if want.IsNull() || !want.IsKnown() || a.Normalize.Apply(want).RawEquals(a.Normalize.Apply(have)) {
 				continue
 			}
-			set(name, have)
-			req.Reasons = append(req.Reasons, fmt.Sprintf("%s is %s in Essentials and %s in the configuration; not written, since purchases = %q",
+			// What Weir may not buy it does not manage: a difference is a line of the forecast and never drift.
+			set(name, cty.NullVal(a.Type))
+			req.Forecast = append(req.Forecast, fmt.Sprintf("%s is %s in Essentials and %s in the configuration; it is not bought, since purchases = %q",
 				name, spell(have), spell(want), resource.Text(planned, "purchases")))
 		}
 	}

@@ -132,12 +132,12 @@ func TestTenantPurchases(t *testing.T) {
 	for _, row := range []struct {
 		purchases string
 		live      cty.Value
-		licenses  int
-		reasons   int
+		licenses  int // 0: not managed, and so neither a change nor drift
+		forecast  int
 		held      int // on create
 	}{
-		{"refuse", live, 20, 2, 1},
-		{"onboarding", live, 20, 2, 0},
+		{"refuse", live, 0, 2, 1},
+		{"onboarding", live, 0, 2, 0},
 		{"allow", live, 15, 0, 0},
 		{"refuse", cty.NullVal(tenantType().Object()), 15, 0, 1},
 	} {
@@ -146,8 +146,8 @@ func TestTenantPurchases(t *testing.T) {
 		if err := tenantType().Customize(req); err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := resource.Whole(req.Planned, "licenses"); got != row.licenses || len(req.Reasons) != row.reasons {
-			t.Errorf("%s: %d licences planned, reasons %q", row.purchases, got, req.Reasons)
+		if got, _ := resource.Whole(req.Planned, "licenses"); got != row.licenses || len(req.Forecast) != row.forecast {
+			t.Errorf("%s: %d licences planned, forecast %q", row.purchases, got, req.Forecast)
 		}
 		if ranges, _ := resource.Words(req.Planned, "delivery_ranges"); len(ranges) == 0 || resource.Text(req.Planned, "smart_host") == "" {
 			t.Errorf("%s: no vendor data", row.purchases)

@@ -152,6 +152,9 @@ type PlanRequest struct {
 	Waits []string
 	// Reasons are sentences to show with the change; appended to.
 	Reasons []string
+	// Forecast are sentences about what the configuration asks for and Weir does not buy; appended to. They are lines of
+	// the plan's forecast, and no change.
+	Forecast []string
 	// Force makes the plan an update even when no attribute differs (a stray credential to remove).
 	Force bool
 }

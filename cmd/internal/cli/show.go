@@ -33,7 +33,7 @@ func (a *App) showCommand() *cobra.Command {
 				return err
 			}
 			options := a.outOptions()
-			options.Names = names
+			options.Names, options.Proofs = names, true
 			if html != "" {
 				return writeFile(a.path(html), func(f io.Writer) error { return render.HTML(f, p) })
 			}

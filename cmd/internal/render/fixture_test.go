@@ -63,11 +63,11 @@ func richPart() *planner.Part {
 		Tenant: resource.Identity{Key: "contoso", Name: "Contoso Zürich AG", PrimaryDomain: "contoso.com", Stack: "eu1"}, Address: module + "tenant.this",
 		Status: planner.Held, Serial: 7, Lineage: "t-1", Unchanged: 9, AccountPolicy: module + "sync_policy.staff",
 		Proofs: []directory.Proof{
-			{Complete: true, Source: "directory", Objects: 141, Count: -1, At: noon, Parts: []directory.Proof{
+			{Complete: true, Source: "directory", Objects: 141, Count: 141, Pages: 3, Hash: "5d41402abc4b2a76b9719d911017c592ae1f", At: noon, Parts: []directory.Proof{
 				{Complete: true, Source: "users", Objects: 131, Pages: 2, Count: 131, At: noon},
 				{Complete: true, Source: "groups", Objects: 10, Pages: 1, Count: 10, At: noon},
 			}},
-			{Complete: true, Source: "accounts", Objects: 118, Pages: 1, Count: -1, At: noon},
+			{Complete: true, Source: "accounts", Objects: 118, Pages: 1, Count: -1, Hash: "7d793037a0760186574b0282f2f435e7a1b2", At: noon.Add(4 * time.Second)},
 		},
 		Changes: []*planner.Change{
 			{
@@ -122,7 +122,7 @@ func richPart() *planner.Part {
 				Paths: []planner.PathChange{{Path: "spam.threshold", Label: "Spam Trigger Level", Before: cty.NumberIntVal(5), After: cty.NumberIntVal(7), Cause: planner.Drift}}},
 			{Address: module + "mail_flow_rule.bypass", Type: "mail_flow_rule", Action: planner.Delete, Cause: planner.Drift, Before: object("name", cty.StringVal("bypass"))},
 		},
-		Accounts: richAccounts(),
+		Accounts: richAccounts(), Forecast: richForecast(),
 		Guards: []planner.Guard{
 			{Name: "prevent_destroy", Addresses: []string{module + "account.scanner"}, Text: module + "account.scanner is protected against deletion, and its block is gone",
 				Cure: "removed {\n  from    = " + module + "account.scanner\n  destroy = true # or false, to let it live on unmanaged\n}"},
@@ -131,6 +131,24 @@ func richPart() *planner.Part {
 		},
 		Waits: []planner.Wait{{Address: module + "m365_connector.outbound", Text: "enabled stays false until the SPF record of contoso.com includes the gateway (R60)"}},
 		Notes: []string{"Essentials does not know 1 of the directory's domains: contoso.onmicrosoft.com. A manual run of the vendor's sync fails on them (R34)."},
+	}
+}
+
+func richForecast() *planner.Forecast {
+	stops := richAccounts().StopsReceiving
+	stops = append(stops, dirsync.Stop{Address: "old@gone.example", Why: "its domain gone.example is deleted"})
+	return &planner.Forecast{
+		Licences: planner.Licences{Before: 118, After: 143, Counted: 121, Bought: 125, Buying: 125, Purchases: []string{`licenses is 125 in Essentials and 150 in the configuration; it is not bought, since purchases = "refuse"`}},
+		Stops:    stops, Admins: []planner.AdminChange{{Address: "admin@contoso.com", What: "is disabled"}},
+		AliasesLost: []planner.AliasLoss{{Account: "robert@contoso.com", Alias: "bob.old@contoso.com"}},
+		Recipients: &planner.Recipients{
+			Before: planner.Accepted{Accepted: 2310, Refused: 21}, After: planner.Accepted{Accepted: 2329, Refused: 15}, Elsewhere: 4,
+			Refused: []planner.Refusal{
+				{Code: "kind_skipped", Count: 13, New: 12, Addresses: []string{"room01@new.example", "room02@new.example", "room03@new.example", "room04@new.example",
+					"room05@new.example", "room06@new.example", "room07@new.example", "room08@new.example", "room09@new.example", "room10@new.example", "room11@new.example", "room12@new.example"}},
+				{Code: planner.RefusedInactive, Count: 2, Addresses: []string{"away@contoso.com", "left@contoso.com"}},
+			},
+		},
 	}
 }
 
@@ -208,6 +226,8 @@ func quietPart(key, name string) *planner.Part {
 	return &planner.Part{
 		Tenant: resource.Identity{Key: key, Name: name, PrimaryDomain: key + ".example"}, Status: planner.Ready, Serial: 3, Unchanged: 12,
 		Proofs: []directory.Proof{{Complete: true, Source: "users", Objects: 15, Count: 15, At: noon}},
+		Forecast: &planner.Forecast{Licences: planner.Licences{Before: 14, After: 14, Bought: 20, Buying: 20},
+			Recipients: &planner.Recipients{Before: planner.Accepted{Accepted: 15}, After: planner.Accepted{Accepted: 15}}},
 	}
 }
 
@@ -221,6 +241,11 @@ func unreadablePart() *planner.Part {
 		}},
 		Problems: []string{"objects of type domain could not be read: GET /orgs/fabrikam.example/domains: vendor unavailable (HTTP 500, request 7f)"},
 		Proofs:   []directory.Proof{{Complete: false, Source: "users", Objects: 100, Count: 140, Problem: "40 are missing", At: noon}},
+		Accounts: &dirsync.Result{
+			Problems: []string{"the directory read is not complete: 40 are missing"}, SkipCounts: map[string]int{"incomplete_read": 1},
+			Skips: []dirsync.Skip{{Address: "leaver@fabrikam.example", Code: dirsync.SkipIncomplete}},
+		},
+		Forecast: &planner.Forecast{Licences: planner.Licences{Before: 9, After: 9, Bought: -1, Buying: -1}, Recipients: &planner.Recipients{Unknown: "the directory was not read completely"}},
 	}
 }
 

@@ -2,7 +2,6 @@ package render
 
 import (
 	_ "embed"
-	"fmt"
 	"html/template"
 	"io"
 	"strings"
@@ -56,15 +55,18 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 		}
 		return it.Word
 	},
-	"proofs":    proofsText,
+	"proofs":    proofRows,
+	"complete":  readCompletely,
+	"withheld":  withheld,
+	"thousands": thousands,
 	"nochanges": func() string { return textNoChanges },
 }).Parse(pageSource))
 
 func seatsCell(t *tenantView) string {
-	if t.Seats == nil {
+	if t.Forecast == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d → %d", t.Seats.Before, t.Seats.After)
+	return t.Forecast.Seats
 }
 
 func proofsText(proofs []directory.Proof) string {

@@ -348,6 +348,12 @@ func jsonPart(part *planner.Part) map[string]any {
 	if part.Former != "" {
 		out["former_key"] = part.Former
 	}
+	if text := withheld(part); text != "" {
+		out["withheld"] = text
+	}
+	if f := forecastOf(part); f != nil {
+		out["forecast"] = jsonForecast(f)
+	}
 	if a := part.Accounts; a != nil {
 		stops, undecided, links := []any{}, []any{}, []any{}
 		for _, s := range a.StopsReceiving {
@@ -373,6 +379,12 @@ func jsonPart(part *planner.Part) map[string]any {
 
 func jsonProof(p directory.Proof) map[string]any {
 	out := map[string]any{"source": p.Source, "complete": p.Complete, "objects": p.Objects, "pages": p.Pages, "at": stamp(p.At)}
+	if p.Count >= 0 {
+		out["count"] = p.Count
+	}
+	if p.Hash != "" {
+		out["sha256"] = p.Hash
+	}
 	if p.Problem != "" {
 		out["problem"] = p.Problem
 	}

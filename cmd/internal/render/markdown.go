@@ -171,6 +171,9 @@ func verdict(v *view) string {
 	if n := v.Total.Held + v.Total.AccountsHeld; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d held by guards", n))
 	}
+	if n := v.over(); n > 0 {
+		parts = append(parts, plural(n, "tenant needs", "tenants need")+" more seats than licences")
+	}
 	if v.Errored > 0 {
 		parts = append(parts, plural(v.Errored, "tenant", "tenants")+" could not be planned")
 	}
@@ -209,10 +212,7 @@ func (m *markdown) tenantTable(v *view) {
 	for _, t := range v.Tenants {
 		s := t.Summary
 		title, _ := headline(t.Part.Tenant)
-		seats := ""
-		if t.Seats != nil {
-			seats = fmt.Sprintf("%d → %d", t.Seats.Before, t.Seats.After)
-		}
+		seats := seatsCell(t)
 		m.f("| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", m.text(title), cell(s.Add), cell(s.Change), cell(s.Destroy), cell(s.Adopt),
 			accountCounts(s), cell(len(t.Stops)), cell(s.Held+s.AccountsHeld), seats, statusText(t))
 	}
@@ -282,6 +282,14 @@ func (m *markdown) urgent(t *tenantView) {
 			m.f("- %s\n", m.text(strings.Join(safeLines(text), " ")))
 		}
 		m.f("\n")
+	}
+	if incomplete := !readCompletely(t.Proofs); incomplete {
+		m.f("#### Read incompletely: %s\n\n", m.text(title))
+		m.proofs(t)
+	}
+	if t.Forecast.bad() {
+		m.f("#### Forecast: %s\n\n", m.text(title))
+		m.forecast(t.Forecast)
 	}
 	for _, g := range t.Guards {
 		m.f("#### Held by a guard: %s: %s\n\n%s\n\n", m.text(title), m.text(g.Name), m.text(strings.Join(safeLines(g.Text), " ")))
@@ -360,13 +368,13 @@ func (m *markdown) details(t *tenantView) {
 		}
 		m.f("\n")
 	}
-	if len(t.Proofs) > 0 {
-		var parts []string
-		for _, p := range t.Proofs {
-			text, _ := proofText(p)
-			parts = append(parts, text)
-		}
-		m.f("Read: %s.\n\n", m.text(strings.Join(parts, ", ")))
+	if t.Forecast != nil && !t.Forecast.bad() {
+		m.f("**Forecast**\n\n")
+		m.forecast(t.Forecast)
+	}
+	if len(t.Proofs) > 0 && readCompletely(t.Proofs) {
+		m.f("**Read**\n\n")
+		m.proofs(t)
 	}
 	m.f("</details>\n\n")
 }

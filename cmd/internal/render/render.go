@@ -6,6 +6,8 @@ type Options struct {
 	Color bool
 	// Width is the number of columns to wrap prose at; 0 means 100.
 	Width int
+	// Proofs shows how complete each read was as a table, even when all were.
+	Proofs bool
 	// Names shows people's mail addresses in Markdown; without it they appear as a…@contoso.com.
 	Names bool
 	// Flags are those that a command to type has to repeat, such as "--simulate".

@@ -139,6 +139,10 @@ func (p *printer) tenant(t *tenantView, summary bool) {
 		p.blank()
 	}
 	p.sentences("", "Notes", t.Notes)
+	if !t.Clean {
+		p.forecast(t.Forecast)
+	}
+	p.proofs(t)
 	p.facts(t)
 	if t.Clean {
 		p.line("  ", textNoChanges)
@@ -279,9 +283,6 @@ func (p *printer) accounts(t *tenantView) {
 		}
 		p.prose("", indent, word+strings.Join(parts, ", ")+".")
 	}
-	if t.Seats != nil && (t.Seats.Before != t.Seats.After || len(t.Groups) > 0) {
-		p.line("    ", seatsText(t.Seats))
-	}
 	p.blank()
 }
 
@@ -290,13 +291,6 @@ func they(n int) string {
 		return "it"
 	}
 	return "them"
-}
-
-func seatsText(s *dirsync.Forecast) string {
-	if s.Before == s.After {
-		return fmt.Sprintf("Seats in use: %d before and after.", s.Before)
-	}
-	return fmt.Sprintf("Seats in use: %d -> %d (%+d).", s.Before, s.After, s.After-s.Before)
 }
 
 func (p *printer) group(g *group) {
@@ -384,21 +378,10 @@ func (p *printer) guards(t *tenantView) {
 	}
 }
 
-// facts are what the plan rests on: how complete each read was, and what did not change.
+// facts are what did not change, and of a part without changes the forecast in one line.
 func (p *printer) facts(t *tenantView) {
-	var parts []string
-	complete := true
-	for _, proof := range t.Proofs {
-		text, ok := proofText(proof)
-		parts = append(parts, text)
-		complete = complete && ok
-	}
-	if len(parts) > 0 {
-		text, code := "Read completely: ", dim
-		if !complete {
-			text, code = "Read: ", red
-		}
-		p.prose(code, "  ", text+strings.Join(parts, ", ")+".")
+	if t.Clean && t.Forecast != nil && t.Forecast.Quiet != "" {
+		p.prose(dim, "  ", "Forecast: "+t.Forecast.Quiet+".")
 	}
 	if len(t.Strays) > 0 {
 		p.prose(dim, "  ", plural(len(t.Strays), "account has", "accounts have")+" no directory entry and nobody manages "+they(len(t.Strays))+"; Weir leaves "+they(len(t.Strays))+" alone.")

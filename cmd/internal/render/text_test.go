@@ -59,6 +59,7 @@ func TestFolding(t *testing.T) {
 		a.StopsReceiving = append(a.StopsReceiving, dirsync.Stop{Address: d.Address, Why: "its account is deleted"})
 	}
 	p.Parts[0].Accounts = a
+	p.Parts[0].Forecast = &planner.Forecast{Stops: a.StopsReceiving}
 	out := text(t, p, Options{})
 	before, after, _ := strings.Cut(out, "Accounts: ")
 	if n := strings.Count(before, "@x.example"); n != 142 {

@@ -57,7 +57,7 @@ type tenantView struct {
 	Errors    []string
 	Outputs   []row
 	Proofs    []directory.Proof
-	Seats     *dirsync.Forecast
+	Forecast  *forecastView
 }
 
 // item is one declared object.
@@ -258,13 +258,16 @@ func newTenantView(part *planner.Part) *tenantView {
 	if a := part.Accounts; a != nil {
 		t.accounts(a)
 	}
+	if f := forecastOf(part); f != nil {
+		t.Stops, t.Forecast = f.Stops, newForecastView(f)
+	}
 	t.Clean = part.Status != planner.Errored && !part.Pending() && len(t.Changes) == 0 && len(t.Drift) == 0 && len(t.Guards) == 0 &&
 		len(t.Problems) == 0 && len(t.Errors) == 0 && len(t.Undecided) == 0 && !part.Removed
 	return t
 }
 
 func (t *tenantView) accounts(a *dirsync.Result) {
-	t.Stops, t.Linked, t.Undecided, t.Strays = a.StopsReceiving, len(a.Links), a.Undecided, a.Strays
+	t.Linked, t.Undecided, t.Strays = len(a.Links), a.Undecided, a.Strays
 	for _, g := range groupTitles {
 		decisions := a.Group(g.action)
 		if len(decisions) == 0 {
@@ -282,14 +285,7 @@ func (t *tenantView) accounts(a *dirsync.Result) {
 		t.Groups = append(t.Groups, out)
 	}
 	for code, n := range a.SkipCounts {
-		text := skipTexts[dirsync.SkipCode(code)]
-		if one := skipOne[dirsync.SkipCode(code)]; n == 1 && one != "" {
-			text = one
-		}
-		if text == "" {
-			text = strings.ReplaceAll(code, "_", " ")
-		}
-		t.Skipped = append(t.Skipped, skipCount{Code: code, Text: text, Count: n})
+		t.Skipped = append(t.Skipped, skipCount{Code: code, Text: skipText(dirsync.SkipCode(code), n), Count: n})
 		t.SkipTotal += n
 	}
 	slices.SortFunc(t.Skipped, func(a, b skipCount) int {
@@ -298,10 +294,6 @@ func (t *tenantView) accounts(a *dirsync.Result) {
 		}
 		return strings.Compare(a.Code, b.Code)
 	})
-	if a.Seats.Before != 0 || a.Seats.After != 0 {
-		seats := a.Seats
-		t.Seats = &seats
-	}
 }
 
 // shareReasons moves the reasons that hold for most of the group to its heading; the others keep their own.
