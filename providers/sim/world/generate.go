@@ -60,6 +60,10 @@ func (s Spec) check() error {
 	return nil
 }
 
+// EntraTenantID is the Entra tenant of the n-th customer, from 1: it depends on the seed and not on the size, so that one
+// configuration fits a generated world of any size.
+func (s Spec) EntraTenantID(n int) string { return guid("customer-"+itoa(n), "entra tenant", s.Seed) }
+
 // Generate makes a world with the partner organization msp.example and s.Tenants customers: customer-1.example and so on,
 // each with an Entra tenant, its people and groups. Unless s.Onboarded is true, Essentials knows none of them. It takes
 // time and memory in proportion to the number of users and groups.
@@ -83,6 +87,7 @@ func Generate(s Spec) (*World, error) {
 			domains = append(domains, "customer-"+itoa(i)+"-mail.example")
 		}
 		t := b.entra(name, "customer-"+itoa(i)+".onmicrosoft.example", domains...)
+		t.ID = s.EntraTenantID(i)
 		b.consent(t)
 		people := b.crowd(t, domain, s.Users, random)
 		b.crowdGroups(t, domain, s.Groups, people, random)

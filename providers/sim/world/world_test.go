@@ -460,3 +460,16 @@ func FuzzVerifyToken(f *testing.F) {
 		}
 	})
 }
+
+// TestOneConfigurationFitsEverySize: the customer that a seed makes is the same customer at any size.
+func TestOneConfigurationFitsEverySize(t *testing.T) {
+	small, large := generate(t, "users=20,seed=7"), generate(t, "users=2000,groups=50,seed=7,onboarded=true")
+	for _, w := range []*World{small, large} {
+		if id := w.Tenant("customer-1.example").ID; id != (Spec{Seed: 7}).EntraTenantID(1) {
+			t.Errorf("%s: tenant %s", w.ID, id)
+		}
+	}
+	if other := generate(t, "users=20,seed=8").Tenant("customer-1.example").ID; other == small.Tenant("customer-1.example").ID {
+		t.Error("another seed makes the same customer")
+	}
+}
