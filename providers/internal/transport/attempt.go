@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -68,53 +67,55 @@ func (a *attempt) RoundTrip(r *http.Request) (*http.Response, error) {
 		response.Body = http.NoBody
 		return response, nil
 	}
-	setBody(response, body)
+	setBody(response, body, body.left)
 	return response, nil
 }
 
-func (a *attempt) readAll(r *http.Request, response *http.Response) ([]byte, error) {
+func (a *attempt) readAll(r *http.Request, response *http.Response) (*body, error) {
 	defer response.Body.Close() //nolint:errcheck // the answer is whole by then, or an error has been told
 	at := place(r.URL)
-	body, err := limited(response.Body, a.maxBody, at)
+	whole, err := limited(response.Body, a.maxBody, at)
 	if err != nil {
 		return nil, err
 	}
 	// Exchange Online sends 403s that declare gzip over a run of NUL bytes: only the magic number counts.
 	if !strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") {
-		return body, nil
+		return whole, nil
 	}
 	response.Header.Del("Content-Encoding")
-	if !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
-		return body, nil
+	if !whole.hasPrefix([]byte{0x1f, 0x8b}) {
+		return whole, nil
 	}
-	inflater, err := gzip.NewReader(bytes.NewReader(body))
+	inflater, err := gzip.NewReader(whole)
+	var inflated *body
 	if err == nil {
-		body, err = limited(inflater, a.maxBody, at)
+		inflated, err = limited(inflater, a.maxBody, at)
 	}
+	_ = whole.Close() // never fails
 	if err != nil {
 		return nil, fmt.Errorf("inflate the answer of %s (status %d): %w", at, response.StatusCode, err)
 	}
 	response.Uncompressed = true
-	return body, nil
+	return inflated, nil
 }
 
-func limited(in io.Reader, limit int64, at string) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(in, limit+1))
-	if int64(len(body)) > limit {
+func limited(in io.Reader, limit int64, at string) (*body, error) {
+	whole, err := readBody(in, limit)
+	switch {
+	case errors.Is(err, errLarge):
 		return nil, &TooLargeError{URL: at, Limit: limit}
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("the answer of %s ends early: %w", at, err)
 	}
-	return body, err
+	return whole, err
 }
 
-// setBody gives a response a whole body in memory.
-func setBody(response *http.Response, body []byte) {
-	response.Body = io.NopCloser(bytes.NewReader(body))
-	response.ContentLength = int64(len(body))
+// setBody gives a response a whole body in memory, of a length in bytes.
+func setBody(response *http.Response, whole io.ReadCloser, length int64) {
+	response.Body = whole
+	response.ContentLength = length
 	response.TransferEncoding = nil
 	if response.Header.Get("Content-Length") != "" {
-		response.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		response.Header.Set("Content-Length", strconv.FormatInt(length, 10))
 	}
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -177,7 +178,7 @@ func (s *retry) isTransient(response *http.Response) bool {
 	if err != nil {
 		return false
 	}
-	setBody(response, body)
+	setBody(response, io.NopCloser(bytes.NewReader(body)), int64(len(body)))
 	return s.transient(response.StatusCode, body)
 }
 
