@@ -1,7 +1,7 @@
 package directory
 
 import (
-	"sort"
+	"slices"
 	"strings"
 	"time"
 )
@@ -88,27 +88,31 @@ func Fold(address string) string { return strings.ToLower(strings.TrimSpace(addr
 // "SMTP:" marks the primary, a lower-case "smtp:" an alias, any other prefix is not mail (Microsoft, "EmailAddresses").
 // ok is false when the list holds no SMTP address; several primaries are kept as aliases behind the first.
 func Addresses(proxies []string) (primary string, aliases []string, ok bool) {
-	seen := map[string]bool{}
 	for _, p := range proxies {
 		kind, address, found := strings.Cut(p, ":")
 		if !found || !strings.EqualFold(kind, "smtp") {
 			continue
 		}
-		address = Fold(address)
-		if address == "" || seen[address] {
+		if address = Fold(address); address == "" {
 			continue
 		}
-		seen[address] = true
 		if kind == "SMTP" && primary == "" {
 			primary = address
 			continue
 		}
+		if aliases == nil {
+			aliases = make([]string, 0, len(proxies)-1)
+		}
 		aliases = append(aliases, address)
 	}
-	sort.Strings(aliases)
-	if primary == "" && len(aliases) > 0 {
-		// Without a primary the directory names no address to deliver to; the entry is seen by its aliases only.
-		return "", aliases, true
+	slices.Sort(aliases)
+	aliases = slices.Compact(aliases)
+	if i, found := slices.BinarySearch(aliases, primary); found {
+		aliases = slices.Delete(aliases, i, i+1)
 	}
-	return primary, aliases, primary != ""
+	if len(aliases) == 0 {
+		aliases = nil
+	}
+	// Without a primary the directory names no address to deliver to; the entry is seen by its aliases only.
+	return primary, aliases, primary != "" || aliases != nil
 }

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 	"github.com/weir-project/weir/providers/resource"
 )
 
@@ -82,10 +84,20 @@ func (c *Client) deleted(ctx context.Context, id string) (bool, error) {
 	return true, nil
 }
 
-func decode[T any](of func(*T) (string, *directory.Entry)) func([]byte) (*directory.Entry, error) {
+// decoded reads one object.
+func decoded[T any, P wireObject[T]](body []byte) (*T, error) {
+	o := new(T)
+	r := jsonstream.New(bytes.NewBuffer(body))
+	if err := P(o).decode(r); err != nil {
+		return nil, err
+	}
+	return o, r.End()
+}
+
+func decode[T any, P wireObject[T]](of func(*T) (string, *directory.Entry)) func([]byte) (*directory.Entry, error) {
 	return func(body []byte) (*directory.Entry, error) {
-		o := new(T)
-		if err := json.Unmarshal(body, o); err != nil {
+		o, err := decoded[T, P](body)
+		if err != nil {
 			return nil, err
 		}
 		id, entry := of(o)
@@ -97,8 +109,8 @@ func decode[T any](of func(*T) (string, *directory.Entry)) func([]byte) (*direct
 }
 
 func decodeUser(body []byte) (*directory.Entry, error) {
-	u := &wireUser{}
-	if err := json.Unmarshal(body, u); err != nil {
+	u, err := decoded[wireUser](body)
+	if err != nil {
 		return nil, err
 	}
 	if !u.legible() {

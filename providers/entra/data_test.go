@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 	"github.com/weir-project/weir/providers/resource"
 	"github.com/weir-project/weir/providers/resourcetest"
 	"github.com/weir-project/weir/providers/sim/world"
@@ -86,18 +88,22 @@ func TestDirectoryData(t *testing.T) {
 	}
 }
 
-func FuzzParsePage(f *testing.F) {
-	for _, s := range []string{`{"value":[]}`, `{"value":[{"id":"1"}],"@odata.nextLink":"https://x/v1.0/users?a"}`, `{"error":{"code":"x"}}`, `{"value":null}`, `[]`, ``} {
+func FuzzReadPage(f *testing.F) {
+	for _, s := range []string{`{"value":[]}`, `{"value":[{"id":"1"}],"@odata.nextLink":"https://x/v1.0/users?a"}`, `{"error":{"code":"x"}}`, `{"value":null}`, `[]`, ``,
+		`{"value":[{"id":"1","proxyAddresses":["SMTP:a@b.c"],"accountEnabled":true,"assignedLicenses":[{}]},{"id":2}]}`, `{"value":[],"value":[]}`, `{"value":[]}x`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		p, err := parsePage(body)
+		_, items, err := readPage[wireUser](jsonstream.New(bytes.NewBuffer(body)), body, nil)
 		if err != nil {
 			return
 		}
-		var items []json.RawMessage
-		if err := json.Unmarshal(p.Value, &items); err != nil {
-			t.Errorf("%q passes as a page: %v", body, err)
+		var want struct {
+			Error any
+			Value []struct{ ID string }
+		}
+		if err := json.Unmarshal(body, &want); err != nil || want.Error != nil || len(want.Value) != len(items) {
+			t.Errorf("%q passes as a page of %d: %v", body, len(items), err)
 		}
 	})
 }

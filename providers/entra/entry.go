@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 )
 
 // userFields are what is selected of users ("user resource type"). What the collection offers only with $select must be
@@ -15,28 +16,96 @@ const userFields = "id,displayName,givenName,surname,mail,userPrincipalName,mobi
 
 // wireUser is a user as selected. Nulls read as zero values: an entry has no nulls.
 type wireUser struct {
-	ID                    string            `json:"id"`
-	DisplayName           string            `json:"displayName"`
-	GivenName             string            `json:"givenName"`
-	Surname               string            `json:"surname"`
-	UserPrincipalName     string            `json:"userPrincipalName"`
-	MobilePhone           string            `json:"mobilePhone"`
-	JobTitle              string            `json:"jobTitle"`
-	OfficeLocation        string            `json:"officeLocation"`
-	Department            string            `json:"department"`
-	CompanyName           string            `json:"companyName"`
-	EmployeeID            string            `json:"employeeId"`
-	UsageLocation         string            `json:"usageLocation"`
-	AccountEnabled        *bool             `json:"accountEnabled"`
-	UserType              string            `json:"userType"`
-	ProxyAddresses        *[]string         `json:"proxyAddresses"`
-	AssignedLicenses      []assignedLicense `json:"assignedLicenses"`
-	OnPremisesSyncEnabled bool              `json:"onPremisesSyncEnabled"`
-	CreatedDateTime       string            `json:"createdDateTime"`
+	ID, DisplayName, GivenName, Surname string
+	UserPrincipalName, MobilePhone      string
+	JobTitle, OfficeLocation            string
+	Department, CompanyName             string
+	EmployeeID, UsageLocation, UserType string
+	AccountEnabled                      *bool
+	// ProxyAddresses are nil when they are null or missing.
+	ProxyAddresses []string
+	// Licenses is the number of assigned licences.
+	Licenses              int
+	OnPremisesSyncEnabled bool
+	CreatedDateTime       string
+	Removed               *removed // in a delta
 }
 
-type assignedLicense struct {
-	SkuID string `json:"skuId"`
+func (u *wireUser) decode(r *jsonstream.Reader) error {
+	return r.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "id":
+			u.ID, err = r.String()
+		case "displayName":
+			u.DisplayName, err = r.String()
+		case "givenName":
+			u.GivenName, err = r.Word()
+		case "surname":
+			u.Surname, err = r.Word()
+		case "userPrincipalName":
+			u.UserPrincipalName, err = r.String()
+		case "mobilePhone":
+			u.MobilePhone, err = r.String()
+		case "jobTitle":
+			u.JobTitle, err = r.Word()
+		case "officeLocation":
+			u.OfficeLocation, err = r.Word()
+		case "department":
+			u.Department, err = r.Word()
+		case "companyName":
+			u.CompanyName, err = r.Word()
+		case "employeeId":
+			u.EmployeeID, err = r.String()
+		case "usageLocation":
+			u.UsageLocation, err = r.Word()
+		case "userType":
+			u.UserType, err = r.Word()
+		case "accountEnabled":
+			u.AccountEnabled, err = optionalBool(r)
+		case "proxyAddresses":
+			u.ProxyAddresses, err = r.Strings()
+		case "assignedLicenses":
+			err = r.Array(func() error { u.Licenses++; return r.Skip() })
+		case "onPremisesSyncEnabled":
+			u.OnPremisesSyncEnabled, _, err = r.Bool()
+		case "createdDateTime":
+			u.CreatedDateTime, err = r.String()
+		case "@removed":
+			u.Removed, err = readRemoved(r)
+		}
+		return err
+	})
+}
+
+// optionalBool is nil for a null.
+func optionalBool(r *jsonstream.Reader) (*bool, error) {
+	v, ok, err := r.Bool()
+	if !ok {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// optionalString is nil for a null.
+func optionalString(r *jsonstream.Reader) (*string, error) {
+	if r.Null() {
+		return nil, nil
+	}
+	s, err := r.String()
+	return &s, err
+}
+
+func readRemoved(r *jsonstream.Reader) (*removed, error) {
+	if r.Null() {
+		return nil, nil
+	}
+	out := &removed{}
+	return out, r.Object(func(name []byte) (err error) {
+		if string(name) == "reason" {
+			out.Reason, err = r.String()
+		}
+		return err
+	})
 }
 
 // legible reports whether the caller may see the fields that decide about mail. With too small a permission they are null
@@ -48,7 +117,7 @@ func (u *wireUser) legible() bool {
 func (u *wireUser) entry() *directory.Entry {
 	e := &directory.Entry{
 		ObjectID: strings.ToLower(u.ID), Kind: directory.User, UPN: directory.Fold(u.UserPrincipalName),
-		Enabled: u.AccountEnabled != nil && *u.AccountEnabled, Licensed: len(u.AssignedLicenses) > 0, OnPremises: u.OnPremisesSyncEnabled,
+		Enabled: u.AccountEnabled != nil && *u.AccountEnabled, Licensed: u.Licenses > 0, OnPremises: u.OnPremisesSyncEnabled,
 		Name: u.DisplayName, GivenName: u.GivenName, Surname: u.Surname, Department: u.Department, JobTitle: u.JobTitle,
 		Company: u.CompanyName, Office: u.OfficeLocation, EmployeeID: u.EmployeeID, Mobile: u.MobilePhone, UsageLocation: u.UsageLocation,
 		Created: moment(u.CreatedDateTime),
@@ -56,9 +125,10 @@ func (u *wireUser) entry() *directory.Entry {
 	if strings.EqualFold(u.UserType, "Guest") {
 		e.Kind = directory.Guest
 	}
-	if u.ProxyAddresses != nil {
-		e.HasProxy = len(*u.ProxyAddresses) > 0
-		e.Address, e.Aliases, _ = directory.Addresses(*u.ProxyAddresses)
+	e.HasProxy = len(u.ProxyAddresses) > 0
+	e.Address, e.Aliases, _ = directory.Addresses(u.ProxyAddresses)
+	if e.UPN == e.Address {
+		e.UPN = e.Address // as a rule; the bytes are kept once
 	}
 	return e
 }
@@ -68,25 +138,64 @@ const groupFields = "id,displayName,mailEnabled,securityEnabled,groupTypes,proxy
 
 // wireGroup is a group as selected. In a delta a group comes in several pieces: a member that is missing says nothing.
 type wireGroup struct {
-	ID                    string       `json:"id"`
-	DisplayName           *string      `json:"displayName"`
-	MailEnabled           *bool        `json:"mailEnabled"`
-	SecurityEnabled       *bool        `json:"securityEnabled"`
-	GroupTypes            []string     `json:"groupTypes"`
-	ProxyAddresses        []string     `json:"proxyAddresses"`
-	OnPremisesSyncEnabled *bool        `json:"onPremisesSyncEnabled"`
-	CreatedDateTime       *string      `json:"createdDateTime"`
-	Members               []wireMember `json:"members@delta"`
-	Removed               *removed     `json:"@removed"`
+	ID                           string
+	DisplayName                  *string
+	MailEnabled, SecurityEnabled *bool
+	GroupTypes, ProxyAddresses   []string
+	OnPremisesSyncEnabled        *bool
+	CreatedDateTime              *string
+	Members                      []wireMember
+	Removed                      *removed
 }
 
 type wireMember struct {
-	ID      string   `json:"id"`
-	Removed *removed `json:"@removed"`
+	ID      string
+	Removed *removed
 }
 
-type removed struct {
-	Reason string `json:"reason"`
+type removed struct{ Reason string }
+
+func (g *wireGroup) decode(r *jsonstream.Reader) error {
+	return r.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "id":
+			g.ID, err = r.String()
+		case "displayName":
+			g.DisplayName, err = optionalString(r)
+		case "mailEnabled":
+			g.MailEnabled, err = optionalBool(r)
+		case "securityEnabled":
+			g.SecurityEnabled, err = optionalBool(r)
+		case "groupTypes":
+			g.GroupTypes, err = r.Strings()
+		case "proxyAddresses":
+			g.ProxyAddresses, err = r.Strings()
+		case "onPremisesSyncEnabled":
+			g.OnPremisesSyncEnabled, err = optionalBool(r)
+		case "createdDateTime":
+			g.CreatedDateTime, err = optionalString(r)
+		case "members@delta":
+			err = r.Array(func() error {
+				g.Members = append(g.Members, wireMember{})
+				return g.Members[len(g.Members)-1].decode(r)
+			})
+		case "@removed":
+			g.Removed, err = readRemoved(r)
+		}
+		return err
+	})
+}
+
+func (m *wireMember) decode(r *jsonstream.Reader) error {
+	return r.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "id":
+			m.ID, err = r.String()
+		case "@removed":
+			m.Removed, err = readRemoved(r)
+		}
+		return err
+	})
 }
 
 // merge takes over what another piece of the same group says.
@@ -142,15 +251,36 @@ func (g *wireGroup) kind() directory.Kind {
 const contactFields = "id,displayName,givenName,surname,department,jobTitle,companyName,proxyAddresses,onPremisesSyncEnabled"
 
 type wireContact struct {
-	ID                    string   `json:"id"`
-	DisplayName           string   `json:"displayName"`
-	GivenName             string   `json:"givenName"`
-	Surname               string   `json:"surname"`
-	Department            string   `json:"department"`
-	JobTitle              string   `json:"jobTitle"`
-	CompanyName           string   `json:"companyName"`
-	ProxyAddresses        []string `json:"proxyAddresses"`
-	OnPremisesSyncEnabled bool     `json:"onPremisesSyncEnabled"`
+	ID, DisplayName, GivenName, Surname string
+	Department, JobTitle, CompanyName   string
+	ProxyAddresses                      []string
+	OnPremisesSyncEnabled               bool
+}
+
+func (w *wireContact) decode(r *jsonstream.Reader) error {
+	return r.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "id":
+			w.ID, err = r.String()
+		case "displayName":
+			w.DisplayName, err = r.String()
+		case "givenName":
+			w.GivenName, err = r.Word()
+		case "surname":
+			w.Surname, err = r.Word()
+		case "department":
+			w.Department, err = r.Word()
+		case "jobTitle":
+			w.JobTitle, err = r.Word()
+		case "companyName":
+			w.CompanyName, err = r.Word()
+		case "proxyAddresses":
+			w.ProxyAddresses, err = r.Strings()
+		case "onPremisesSyncEnabled":
+			w.OnPremisesSyncEnabled, _, err = r.Bool()
+		}
+		return err
+	})
 }
 
 func (w *wireContact) entry() *directory.Entry {

@@ -11,36 +11,92 @@ import (
 	"strings"
 
 	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 	"github.com/weir-project/weir/providers/resource"
 )
 
-// page is one page of a list. A member that is missing is told from one that is empty.
-type page struct {
-	Error json.RawMessage `json:"error"`
-	Count *int            `json:"@odata.count"`
-	Next  string          `json:"@odata.nextLink"`
-	Delta string          `json:"@odata.deltaLink"`
-	Value json.RawMessage `json:"value"`
+// wireObject is what a list holds.
+type wireObject[T any] interface {
+	*T
+	decode(*jsonstream.Reader) error
 }
 
-// parsePage reads a page and refuses whatever is none.
-func parsePage(body []byte) (*page, error) {
+// page is what stands around the objects of one page of a list.
+type page struct {
+	count       *int
+	next, delta string
+	// digest is of the objects as they were written.
+	digest [sha256.Size]byte
+}
+
+// noPageError says that an answer is no page of a list at all, in contrast to a page whose objects cannot be read.
+type noPageError struct{ error }
+
+func (e noPageError) Unwrap() error { return e.error }
+
+// readPage reads a page whole and appends its objects to items; it refuses whatever is no page. body is what r reads.
+func readPage[T any, P wireObject[T]](r *jsonstream.Reader, body []byte, items []T) (*page, []T, error) {
 	p := &page{}
-	if err := json.Unmarshal(body, p); err != nil {
-		return nil, fmt.Errorf("the answer is not whole, or no JSON: %w", err)
-	}
-	value := bytes.TrimSpace(p.Value)
+	refused, listed := false, false
+	var objects error
+	err := r.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "error":
+			refused = !r.Null()
+		case "@odata.count":
+			if r.Null() {
+				return nil
+			}
+			raw, err := r.Raw()
+			if err != nil {
+				return err
+			}
+			n, err := strconv.Atoi(string(raw))
+			p.count = &n
+			return err
+		case "@odata.nextLink":
+			p.next, err = r.String()
+		case "@odata.deltaLink":
+			p.delta, err = r.String()
+		case "value":
+			if listed {
+				return errors.New("the answer has its list twice")
+			}
+			if r.Kind() != '[' {
+				return nil
+			}
+			listed = true
+			start := r.Offset()
+			objects = r.Array(func() error {
+				var item T
+				items = append(items, item)
+				return P(&items[len(items)-1]).decode(r)
+			})
+			p.digest = sha256.Sum256(body[start:r.Offset()])
+			return objects
+		}
+		return err
+	})
 	switch {
-	case len(p.Error) > 0 && string(p.Error) != "null":
+	case err != nil && objects != nil && json.Valid(body):
+		return nil, items, fmt.Errorf("objects in an unknown form: %w", err)
+	case err != nil:
+		return nil, items, noPageError{fmt.Errorf("the answer is not whole, or no JSON: %w", err)}
+	}
+	if err := r.End(); err != nil {
+		return nil, items, noPageError{fmt.Errorf("the answer is not whole, or no JSON: %w", err)}
+	}
+	switch {
+	case refused:
 		e := &answerError{}
 		e.parse(body)
-		return nil, fmt.Errorf("an error came as a success: %s", e.Error())
-	case len(value) == 0 || value[0] != '[':
-		return nil, errors.New("the answer has no list")
-	case p.Next != "" && p.Delta != "":
-		return nil, errors.New("the page has both a next page and a delta link")
+		return nil, items, noPageError{fmt.Errorf("an error came as a success: %s", e.Error())}
+	case !listed:
+		return nil, items, noPageError{errors.New("the answer has no list")}
+	case p.next != "" && p.delta != "":
+		return nil, items, noPageError{errors.New("the page has both a next page and a delta link")}
 	}
-	return p, nil
+	return p, items, nil
 }
 
 // walk is one list read from the first page to the last. It is not a proof until finish has judged it.
@@ -51,15 +107,19 @@ type walk struct {
 	delta    bool   // the last page must bring a delta link
 }
 
-// each follows a list and gives the items of each page to take. The proof has a problem when anything makes the list
-// doubtful; an error means that not even the first page was read. An error of take is a problem.
-func each[T any](ctx context.Context, c *Client, w walk, take func(items []T) error) (directory.Proof, error) {
+// each follows a list and gives the items of each page to take, which may keep what they point to but not the slice. The
+// proof has a problem when anything makes the list doubtful; an error means that not even the first page was read. An
+// error of take is a problem.
+func each[T any, P wireObject[T]](ctx context.Context, c *Client, w walk, take func(items []T) error) (directory.Proof, error) {
 	proof := directory.Proof{Source: w.source, Count: -1, At: c.now().UTC()}
 	seen := map[[sha256.Size]byte]bool{}
 	links := map[string]bool{}
 	link := c.at(w.first)
+	var body bytes.Buffer
+	var items []T
+	reader := jsonstream.New(&body)
 	for {
-		body, err := c.get(ctx, link, w.eventual)
+		err := c.bulk(ctx, link, w.eventual, &body)
 		if err != nil {
 			err = failure("read "+w.source, "", "Directory.Read.All", err)
 			if proof.Pages == 0 {
@@ -68,49 +128,50 @@ func each[T any](ctx context.Context, c *Client, w walk, take func(items []T) er
 			proof.Problem = fmt.Sprintf("page %d could not be read: %v", proof.Pages+1, err)
 			return proof, nil
 		}
-		p, err := parsePage(body)
-		if err != nil && proof.Pages == 0 {
+		reader.Reset(&body)
+		var p *page
+		clear(items[:cap(items)]) // nothing of a page is kept by the next
+		p, items, err = readPage[T, P](reader, body.Bytes(), items[:0])
+		var none noPageError
+		switch {
+		case errors.As(err, &none) && proof.Pages == 0:
 			return proof, &resource.Error{Op: "read " + w.source, Kind: resource.ErrUnavailable, Err: err}
-		}
-		if err != nil {
+		case errors.As(err, &none):
 			proof.Problem = fmt.Sprintf("page %d: %v", proof.Pages+1, err)
 			return proof, nil
-		}
-		var items []T
-		if err := json.Unmarshal(p.Value, &items); err != nil {
-			proof.Problem = fmt.Sprintf("page %d has objects in an unknown form: %v", proof.Pages+1, err)
+		case err != nil:
+			proof.Problem = fmt.Sprintf("page %d has %v", proof.Pages+1, err)
 			return proof, nil
 		}
 		proof.Pages++
 		proof.Objects += len(items)
-		if p.Count != nil {
-			proof.Count = *p.Count
+		if p.count != nil {
+			proof.Count = *p.count
 		}
-		sum := sha256.Sum256(p.Value)
 		switch {
-		case len(items) > 0 && seen[sum]:
+		case len(items) > 0 && seen[p.digest]:
 			proof.Problem = fmt.Sprintf("page %d came a second time", proof.Pages)
 			return proof, nil
-		case p.Next != "" && links[p.Next]:
+		case p.next != "" && links[p.next]:
 			proof.Problem = "the link to the next page leads back"
 			return proof, nil
 		}
-		seen[sum], links[p.Next] = true, true
+		seen[p.digest], links[p.next] = true, true
 		if err := take(items); err != nil {
 			proof.Problem = fmt.Sprintf("page %d: %v", proof.Pages, err)
 			return proof, nil
 		}
-		if p.Next == "" {
-			if w.delta && p.Delta == "" {
+		if p.next == "" {
+			if w.delta && p.delta == "" {
 				proof.Problem = "the last page has no delta link: the list ended early"
 			}
 			return proof, nil
 		}
-		if err := c.own(p.Next); err != nil {
+		if err := c.own(p.next); err != nil {
 			proof.Problem = err.Error()
 			return proof, nil
 		}
-		link = p.Next
+		link = p.next
 	}
 }
 

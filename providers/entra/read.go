@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,25 +83,33 @@ func whole(parts []directory.Proof, r *directory.Reading) directory.Proof {
 		p.Count = -1
 	}
 	sum := sha256.New()
+	var scratch []byte
 	for _, e := range r.Entries {
-		digest(sum, e)
+		scratch = digest(scratch[:0], e)
+		sum.Write(scratch)
 	}
 	p.Hash = hex.EncodeToString(sum.Sum(nil))
 	return p
 }
 
-// digest adds what decisions rest on; the field lengths keep neighbours apart.
-func digest(sum hash.Hash, e *directory.Entry) {
-	for _, list := range [][]string{
-		{e.ObjectID, string(e.Kind), e.Address, e.UPN, e.Name, e.GivenName, e.Surname, e.Department, e.JobTitle, e.Company, e.Office,
-			e.EmployeeID, e.Mobile, e.UsageLocation, strconv.FormatBool(e.Enabled), strconv.FormatBool(e.Licensed), strconv.FormatBool(e.OnPremises)},
-		e.Aliases, e.Groups, e.Members,
-	} {
-		for _, s := range list {
-			_, _ = fmt.Fprintf(sum, "%d:%s", len(s), s) // a hash takes everything
-		}
-		sum.Write([]byte{0})
+// digest appends what decisions rest on; the field lengths keep neighbours apart.
+func digest(to []byte, e *directory.Entry) []byte {
+	add := func(s string) {
+		to = strconv.AppendInt(to, int64(len(s)), 10)
+		to = append(append(to, ':'), s...)
 	}
+	for _, s := range [...]string{e.ObjectID, string(e.Kind), e.Address, e.UPN, e.Name, e.GivenName, e.Surname, e.Department, e.JobTitle, e.Company,
+		e.Office, e.EmployeeID, e.Mobile, e.UsageLocation, strconv.FormatBool(e.Enabled), strconv.FormatBool(e.Licensed), strconv.FormatBool(e.OnPremises)} {
+		add(s)
+	}
+	to = append(to, 0)
+	for _, list := range [...][]string{e.Aliases, e.Groups, e.Members} {
+		for _, s := range list {
+			add(s)
+		}
+		to = append(to, 0)
+	}
+	return to
 }
 
 // join writes the names of the groups into their members.
@@ -113,12 +120,12 @@ func join(entries, groups []*directory.Entry) {
 			names[id] = append(names[id], g.Name)
 		}
 	}
-	seen := map[*directory.Entry]bool{}
-	for _, e := range slices.Concat(entries, groups) {
-		if in := names[e.ObjectID]; len(in) > 0 && !seen[e] {
-			seen[e] = true
-			slices.Sort(in)
-			e.Groups = slices.Compact(in)
+	for _, list := range [...][]*directory.Entry{entries, groups} {
+		for _, e := range list {
+			if in := names[e.ObjectID]; len(in) > 0 && e.Groups == nil {
+				slices.Sort(in)
+				e.Groups = slices.Compact(in)
+			}
 		}
 	}
 }

@@ -14,10 +14,6 @@ import (
 // successes, and its ODataError panics when an error body lacks its message.
 type wire struct{ next http.RoundTripper }
 
-// maxSniffed is the size in bytes up to which a success is looked through for an error body; larger ones are lists, whose
-// reader looks itself.
-const maxSniffed = 256 << 10
-
 // RoundTrip implements http.RoundTripper, but for answers other than usable successes, which are errors.
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
@@ -27,6 +23,9 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := w.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
+	}
+	if bulk, _ := r.Context().Value(bulkKey{}).(bool); bulk && usable(response) {
+		return response, nil
 	}
 	body, err := io.ReadAll(response.Body)
 	_ = response.Body.Close() // what could be read is read
@@ -39,6 +38,16 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	response.ContentLength = int64(len(body))
 	return response, nil
+}
+
+// usable reports whether an answer says of itself that it is a success in JSON.
+func usable(response *http.Response) bool {
+	return response.StatusCode == http.StatusOK && contentType(response) == "application/json"
+}
+
+func contentType(response *http.Response) string {
+	t, _, _ := strings.Cut(strings.ToLower(response.Header.Get("Content-Type")), ";")
+	return t
 }
 
 // answerError is an answer that is no usable success.
@@ -72,7 +81,7 @@ func (e *answerError) Error() string {
 // examine finds what is wrong with an answer; nil when it can be used.
 func examine(r *http.Request, response *http.Response, body []byte) *answerError {
 	e := &answerError{status: response.StatusCode, request: response.Header.Get("request-id")}
-	contentType, _, _ := strings.Cut(strings.ToLower(response.Header.Get("Content-Type")), ";")
+	contentType := contentType(response)
 	success := response.StatusCode >= 200 && response.StatusCode < 300
 	e.changed = success && r.Method != http.MethodGet
 	switch {
@@ -92,8 +101,6 @@ func examine(r *http.Request, response *http.Response, body []byte) *answerError
 	case contentType != "application/json":
 		e.detail = fmt.Sprintf("the answer has the type %q, not JSON", contentType)
 		return e
-	case len(body) > maxSniffed:
-		return nil
 	}
 	if !json.Valid(body) {
 		e.detail = "the answer is not whole"
