@@ -10,10 +10,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 	"github.com/weir-project/weir/providers/resource"
 )
 
@@ -26,19 +27,47 @@ func accountOf(u *wireUser) *directory.Account {
 		UID: u.UID.value, Address: directory.Fold(string(u.PrimaryEmail)), Type: directory.AccountType(folded(string(u.Type))),
 		Active: u.IsActive.value, FirstName: string(u.FirstName), Surname: string(u.Surname), Billable: u.Billable.value || !u.Billable.set,
 	}
+	if len(u.Aliases) > 0 {
+		a.Aliases = make([]string, 0, len(u.Aliases))
+	}
 	for _, alias := range u.Aliases {
 		if alias = directory.Fold(alias); alias != "" {
 			a.Aliases = append(a.Aliases, alias)
 		}
 	}
-	sort.Strings(a.Aliases)
+	slices.Sort(a.Aliases)
 	return a
 }
 
+// decode reads one user as json.Unmarshal would, but for names of members in another case.
+func (u *wireUser) decode(r *jsonstream.Reader) error {
+	return r.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "uid":
+			err = u.UID.read(r)
+		case "primary_email":
+			err = u.PrimaryEmail.read(r, false)
+		case "type":
+			err = u.Type.read(r, true)
+		case "is_active":
+			err = u.IsActive.read(r)
+		case "firstname":
+			err = u.FirstName.read(r, true)
+		case "surname":
+			err = u.Surname.read(r, true)
+		case "alias_emails":
+			u.Aliases, err = r.Strings()
+		case "is_billable":
+			err = u.Billable.read(r)
+		}
+		return err
+	})
+}
+
 // decodeUser reads one element of a user list, or one user.
-func decodeUser(raw []byte) (*directory.Account, error) {
+func decodeUser(r *jsonstream.Reader) (*directory.Account, error) {
 	var u wireUser
-	if err := json.Unmarshal(raw, &u); err != nil {
+	if err := u.decode(r); err != nil {
 		return nil, err
 	}
 	switch {
@@ -72,7 +101,7 @@ func ReadAccounts(ctx context.Context, conn *resource.Conn) (*directory.AccountR
 		reading.Proof.Problem = err.Error()
 		return reading, err
 	}
-	sort.Slice(reading.Accounts, func(i, j int) bool { return reading.Accounts[i].Address < reading.Accounts[j].Address })
+	slices.SortFunc(reading.Accounts, func(a, b *directory.Account) int { return strings.Compare(a.Address, b.Address) })
 	reading.Proof.Pages, reading.Proof.Objects = 1, len(reading.Accounts)
 	reading.Proof.Hash = hashAccounts(reading.Accounts)
 	reading.Counted = o.ActiveUsers.value
@@ -116,8 +145,8 @@ func hashAccounts(accounts []*directory.Account) string {
 // description).
 func (c *Client) users(ctx context.Context, org string, each func(*directory.Account)) error {
 	return c.read(ctx, orgCall("list accounts", http.MethodGet, org, "users"), func(r io.Reader) error {
-		return decodeList(r, "users", func(raw json.RawMessage) error {
-			a, err := decodeUser(raw)
+		return decodeList(r, "users", func(r *jsonstream.Reader) error {
+			a, err := decodeUser(r)
 			if err == nil {
 				each(a)
 			}
@@ -132,13 +161,12 @@ func (c *Client) account(ctx context.Context, org, address string) (*directory.A
 	q := orgCall("read account", http.MethodGet, org, "users", address).about(address)
 	var a *directory.Account
 	err := c.read(ctx, q, func(r io.Reader) error {
-		var raw json.RawMessage
-		if err := decodeOne(r, &raw); err != nil {
+		one := jsonstream.New(r)
+		var err error
+		if a, err = decodeUser(one); err != nil {
 			return err
 		}
-		var err error
-		a, err = decodeUser(raw)
-		return err
+		return one.End()
 	})
 	if err != nil {
 		return nil, err

@@ -1,16 +1,19 @@
 package essentials
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 	"github.com/weir-project/weir/providers/resource"
 )
 
@@ -195,7 +198,7 @@ func TestDecodeList(t *testing.T) {
 		{`<html>`, 0, false},
 	} {
 		n := 0
-		err := decodeList(strings.NewReader(row.body), "users", func(json.RawMessage) error { n++; return nil })
+		err := decodeList(strings.NewReader(row.body), "users", func(r *jsonstream.Reader) error { n++; return r.Skip() })
 		if (err == nil) != row.ok || n != row.n {
 			t.Errorf("%s: %d elements, %v", row.body, n, err)
 		}
@@ -233,13 +236,41 @@ func TestFlexibleScalars(t *testing.T) {
 	}
 }
 
+// FuzzUser compares the reader of lists with encoding/json, by which single accounts are read.
+func FuzzUser(f *testing.F) {
+	for _, s := range []string{
+		`{"uid":5,"primary_email":"A@b","is_active":true,"type":"end_user","firstname":"Å","surname":"\u00e9","alias_emails":["x@b",null],"is_billable":false}`,
+		`{"uid":"5","primary_email":7,"is_active":"1","type":true,"firstname":null,"alias_emails":null,"is_billable":""}`,
+		`{"uid":null,"is_active":0,"alias_emails":[]}`, `{"uid":1.5}`, `{"alias_emails":"a"}`, `{"type":[]}`, `{"is_active":"maybe"}`, `{"uid":1,"uid":2}`, `null`, `[]`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) != nil || strings.ToLower(string(raw)) != string(raw) {
+			return // no object, or names that only encoding/json takes for the same
+		}
+		var want, got wireUser
+		wantErr := json.Unmarshal(raw, &want)
+		r := jsonstream.New(bytes.NewReader(raw))
+		err := errors.Join(got.decode(r), r.End())
+		if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v %v, encoding/json %+v %v", raw, got, err, want, wantErr)
+		}
+	})
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{`{"users":[{"primary_email":"a@b","type":"end_user","is_active":"1","uid":"7"}]}`, `[]`, `{"data":[1]}`, `{"name":"x","failovers":[null]}`, "<html>"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		_ = decodeList(strings.NewReader(string(body)), "users", func(raw json.RawMessage) error {
-			a, err := decodeUser(raw)
+		_ = decodeList(strings.NewReader(string(body)), "users", func(r *jsonstream.Reader) error {
+			raw, err := r.Raw()
+			if err != nil {
+				return err
+			}
+			a, err := decodeUser(jsonstream.New(bytes.NewReader(raw)))
 			if err == nil && a.Address == "" && !strings.Contains(string(raw), "primary_email") {
 				t.Errorf("an account without address from %q", raw)
 			}
@@ -277,9 +308,9 @@ func BenchmarkReadUsers(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		count := 0
-		err := decodeList(strings.NewReader(text), "users", func(raw json.RawMessage) error {
+		err := decodeList(strings.NewReader(text), "users", func(r *jsonstream.Reader) error {
 			count++
-			_, err := decodeUser(raw)
+			_, err := decodeUser(r)
 			return err
 		})
 		if err != nil || count != n {

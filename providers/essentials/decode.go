@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 	"github.com/weir-project/weir/providers/internal/transport"
 	"github.com/weir-project/weir/providers/resource"
 )
@@ -35,6 +36,19 @@ func (b *flexBool) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+func (b *flexBool) read(r *jsonstream.Reader) error {
+	if k := r.Kind(); k == 't' || k == 'f' {
+		v, _, err := r.Bool()
+		*b = flexBool{true, v}
+		return err
+	}
+	raw, err := r.Raw()
+	if err != nil {
+		return err
+	}
+	return b.UnmarshalJSON(raw)
+}
+
 // flexInt is a whole number, or a string of digits as some counts arrive (seen in clients). A null or empty string is not
 // set.
 type flexInt struct {
@@ -57,6 +71,14 @@ func (n *flexInt) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+func (n *flexInt) read(r *jsonstream.Reader) error {
+	raw, err := r.Raw()
+	if err != nil {
+		return err
+	}
+	return n.UnmarshalJSON(raw)
+}
+
 // flexString is a string, or a number or boolean kept as it is written; null is "".
 type flexString string
 
@@ -77,6 +99,27 @@ func (s *flexString) UnmarshalJSON(raw []byte) error {
 		*s = flexString(raw)
 	}
 	return nil
+}
+
+// read reads the next value as UnmarshalJSON would; word says that the string is likely to come again.
+func (s *flexString) read(r *jsonstream.Reader, word bool) error {
+	var text string
+	var err error
+	switch r.Kind() {
+	case '"', 'n':
+		if word {
+			text, err = r.Word()
+		} else {
+			text, err = r.String()
+		}
+	default:
+		var raw []byte
+		if raw, err = r.Raw(); err == nil {
+			return s.UnmarshalJSON(raw)
+		}
+	}
+	*s = flexString(text)
+	return err
 }
 
 // flexTime is a date or time in one of the spellings of resource.ParseTime, or seconds since 1970 (inferred: formats of
@@ -136,74 +179,59 @@ func decodeOne(r io.Reader, v any) error {
 	return atEnd(d)
 }
 
-// decodeList reads a list of objects in any of its envelopes, {"name": […]}, {"data": […]} or […], one element at a time,
+// decodeList reads a list of objects in any of its envelopes, {"name": […]}, {"data": […]} or […]. each reads one element,
 // so that a list of 200,000 accounts is never held twice. An object without such a list, a list that breaks off and
 // anything behind the list are errors.
-func decodeList(r io.Reader, name string, each func(json.RawMessage) error) error {
-	d := json.NewDecoder(r)
-	first, err := d.Token()
-	if err != nil {
-		return emptyBody(err)
+func decodeList(in io.Reader, name string, each func(*jsonstream.Reader) error) error {
+	r := jsonstream.New(in)
+	elements := func() error {
+		n := 0
+		return r.Array(func() error {
+			if err := each(r); err != nil {
+				return fmt.Errorf("element %d: %w", n, err)
+			}
+			n++
+			return nil
+		})
 	}
-	switch first {
-	case json.Delim('['):
-		if err := decodeElements(d, each); err != nil {
+	switch r.Kind() {
+	case '[':
+		if err := elements(); err != nil {
 			return err
 		}
-		return atEnd(d)
-	case json.Delim('{'):
+		return r.End()
+	case '{':
 	default:
-		return fmt.Errorf("expected a list of %s, got %s", name, clip(fmt.Sprint(first)))
+		raw, err := r.Raw()
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("expected a list of %s, got %s", name, clip(string(raw)))
 	}
 	found := false
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return err
-		}
-		if key != name && key != "data" {
-			var skipped json.RawMessage
-			if err := d.Decode(&skipped); err != nil {
+	err := r.Object(func(key []byte) error {
+		switch {
+		case string(key) != name && string(key) != "data":
+			return nil
+		case found:
+			return fmt.Errorf("the answer holds the list of %s twice", name)
+		case r.Kind() != '[':
+			raw, err := r.Raw()
+			if err != nil {
 				return err
 			}
-			continue
-		}
-		if found {
-			return fmt.Errorf("the answer holds the list of %s twice", name)
+			return fmt.Errorf("expected a list under %q, got %s", key, clip(string(raw)))
 		}
 		found = true
-		open, err := d.Token()
-		if err != nil {
-			return err
-		}
-		if open != json.Delim('[') {
-			return fmt.Errorf("expected a list under %q, got %s", key, clip(fmt.Sprint(open)))
-		}
-		if err := decodeElements(d, each); err != nil {
-			return err
-		}
-	}
-	if _, err := d.Token(); err != nil {
+		return elements()
+	})
+	if err != nil {
 		return err
 	}
 	if !found {
 		return fmt.Errorf("the answer holds no list of %s", name)
 	}
-	return atEnd(d)
-}
-
-func decodeElements(d *json.Decoder, each func(json.RawMessage) error) error {
-	for n := 0; d.More(); n++ {
-		var element json.RawMessage
-		if err := d.Decode(&element); err != nil {
-			return fmt.Errorf("element %d: %w", n, err)
-		}
-		if err := each(element); err != nil {
-			return fmt.Errorf("element %d: %w", n, err)
-		}
-	}
-	_, err := d.Token()
-	return err
+	return r.End()
 }
 
 func atEnd(d *json.Decoder) error {

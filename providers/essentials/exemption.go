@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 	"github.com/weir-project/weir/providers/resource"
 )
 
@@ -87,7 +88,11 @@ func (c *Client) exemptions(ctx context.Context, org string) ([]string, error) {
 	var all []string
 	q := orgCall("list exemptions", http.MethodGet, org, "settings", "azure", "exemptions").about("exemptions of " + org)
 	err := c.read(ctx, q, func(r io.Reader) error {
-		return decodeList(r, "exemptions", func(raw json.RawMessage) error {
+		return decodeList(r, "exemptions", func(r *jsonstream.Reader) error {
+			raw, err := r.Raw()
+			if err != nil {
+				return err
+			}
 			var address flexString
 			if json.Unmarshal(raw, &address) != nil {
 				var o struct {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 )
 
 // wireOrganization is what is read of an organization. A read returns many more fields, which nobody here needs.
@@ -165,7 +167,11 @@ func (c *Client) listDomains(ctx context.Context, org string) ([]domainRead, err
 	var out []domainRead
 	q := orgCall("list domains", http.MethodGet, org, "domains")
 	err := c.read(ctx, q, func(r io.Reader) error {
-		return decodeList(r, "domains", func(raw json.RawMessage) error {
+		return decodeList(r, "domains", func(r *jsonstream.Reader) error {
+			raw, err := r.Raw()
+			if err != nil {
+				return err
+			}
 			var d domainRead
 			if err := json.Unmarshal(raw, &d); err != nil {
 				return err
