@@ -26,13 +26,13 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		p.releaseAccounts(req)
 		return
 	}
-	if policyChange.Action == Unknown {
+	if policyChange.Action == Unknown && !req.Sync {
 		return
 	}
 	if p.guardPolicy(req, policyChange) {
 		return
 	}
-	policy, err := dirsync.DecodePolicy(policyChange.Address, withDefaults(policyChange.After, req.Frame.Safeguard))
+	policy, err := dirsync.DecodePolicy(policyChange.Address, withDefaults(policyChange.After, req.safeguard()))
 	if err != nil {
 		p.Problems = append(p.Problems, fmt.Sprintf("%s cannot decide about accounts yet: %v", policyChange.Address, err))
 		return
@@ -51,7 +51,8 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		Declared:      p.declared(req),
 		Skips:         skips(req.Prior),
 		Window:        window(req.Prior, req.Now, policy.Safeguard.Window),
-		PolicyChanged: p.policyChanged(),
+		PolicyChanged: !req.Sync && p.policyChanged(),
+		Sync:          req.Sync,
 		Now:           req.Now,
 	}
 	allowance := p.allow(req, &request.Policy.Safeguard)
@@ -65,7 +66,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		p.Allowance = allowance
 	}
 	p.narrow(req)
-	p.Bookkeeping = p.remembers(req)
+	p.Bookkeeping = p.remembers(req) || req.unremembered()
 	p.Notes = append(p.Notes, p.Accounts.Notes...)
 	p.Notes = append(p.Notes, unregistered(p.Accounts.Unregistered)...)
 	p.Problems = append(p.Problems, p.Accounts.Problems...)
@@ -104,6 +105,9 @@ func (p *Part) domains(req *Request) []dirsync.Domain {
 	relay := map[string]bool{}
 	if p.createsOrganization() {
 		relay[req.Tenant.PrimaryDomain] = false
+	}
+	if req.Sync {
+		return req.syncDomains()
 	}
 	for _, l := range req.Observed.Objects["domain"].Live {
 		relay[strings.ToLower(text(l.Value, "name"))] = text(l.Value, "purpose") == "relay"

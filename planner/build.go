@@ -46,6 +46,9 @@ type Request struct {
 	Targets, Excludes, Replace []string
 	// AcceptRemovals is the exact number of removals that may pass above the limit; -1 none.
 	AcceptRemovals int
+	// Sync plans what the directory asks for, under what was applied last, and nothing else: the files are not evaluated.
+	// Frame gives nothing but the tenants' surroundings then, and Selected is nil.
+	Sync bool
 	// Now is the time of the plan.
 	Now time.Time
 	// Inquire, when given, is told once what the decisions about accounts rest on.
@@ -70,6 +73,9 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 	if d := identityChanged(&req); d != nil {
 		part.Status, part.Errors = Errored, []string{d.Summary + ": " + d.Detail}
 		return part, hcl.Diagnostics{d}
+	}
+	if req.Sync {
+		return buildSync(ctx, part, &req)
 	}
 	moves := part.move(&req)
 
@@ -138,8 +144,7 @@ func (p *Part) evaluate(ctx context.Context, req *Request, reissue []string) (*O
 	if req.Frame == nil || req.Destroy {
 		return objects, nil, visited, nil
 	}
-	evaluation, diags := req.Frame.Evaluate(ctx, config.EvalRequest{
-		Tenant: req.Selected, Data: req.Data, Known: req.Known,
+	evaluation, diags := req.Evaluate(ctx, config.EvalRequest{
 		Visit: func(_ context.Context, inst *config.Instance) (cty.Value, hcl.Diagnostics) {
 			change, diags := objects.Plan(inst)
 			if change == nil {

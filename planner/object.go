@@ -76,6 +76,9 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 		c.Wanted = want
 		c.Reasons = append(c.Reasons, "could not be read: "+reading.Err.Error())
 		c.After = o.remembered(inst.Type, prior, want)
+		if o.req.Sync && prior != nil {
+			c.After = overlay(table, want, cty.NilVal, prior.Values) // what was applied is known without reading
+		}
 		o.planned[address] = c
 		return c, diags
 	}
@@ -186,6 +189,9 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 		c.Reasons = append(c.Reasons, "replacement was asked for")
 		c.After = overlay(table, want, cty.NilVal, remembered)
 	}
+	if o.req.Sync && prior != nil {
+		asApplied(c, inst.Type, prior)
+	}
 	c.renamed()
 	if found {
 		o.claimed[c.Type+"\x00"+string(c.ID)] = address
@@ -230,6 +236,7 @@ func (o *Objects) compare(c *Change, inst *config.Instance, want cty.Value, prio
 	}
 	storedWant := Stored(want)
 	lost := have == cty.NilVal || stored != cty.NilVal && inst.Type.Lost != nil && inst.Type.Lost(stored, have)
+	lost = lost && !o.req.Sync // what somebody took away is drift
 	resource.Walk(table, func(path string, a *resource.Attribute) {
 		w := resource.Get(want, path)
 		switch {

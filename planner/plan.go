@@ -216,6 +216,9 @@ type Change struct {
 	// From is the address under which state has the object so far, when a move changes it; "" when nothing does. A Move
 	// has it, and so has any other action on an object that moves.
 	From string
+	// Left are the paths that a sync leaves as somebody changed them; state goes on remembering what was applied. They do
+	// not travel in a plan file.
+	Left []string
 	// Source is where the block stands ("main.weir.hcl:14"); "" when it is gone.
 	Source string
 

@@ -20,6 +20,8 @@ type Difference struct {
 	Identity bool
 	// Skips, Removals and Allowances say that these lists differ.
 	Skips, Removals, Allowances bool
+	// Applied says that what the last apply went by besides objects differs.
+	Applied bool
 	// Begun are operations in doubt in the new state alone, Settled those in the old
 	// one alone; oldest first.
 	Begun, Settled []Intent
@@ -73,7 +75,7 @@ type OutputDifference struct {
 // Empty reports whether nothing differs.
 func (d *Difference) Empty() bool {
 	return len(d.Objects)+len(d.Accounts)+len(d.Outputs)+len(d.Begun)+len(d.Settled) == 0 &&
-		!d.Identity && !d.Skips && !d.Removals && !d.Allowances
+		!d.Identity && !d.Skips && !d.Removals && !d.Allowances && !d.Applied
 }
 
 // Diff compares two states of one tenant. Serial, lineage and realm are no part
@@ -87,6 +89,7 @@ func Diff(before, after *State) *Difference {
 		Skips:      !sameJSON(before.Skips, after.Skips),
 		Removals:   !sameJSON(before.Removals, after.Removals),
 		Allowances: !sameJSON(before.Allowances, after.Allowances),
+		Applied:    !before.Applied.Equal(after.Applied),
 		Begun:      doubtsWithout(after, before),
 		Settled:    doubtsWithout(before, after),
 	}

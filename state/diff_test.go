@@ -49,6 +49,7 @@ func TestDiff(t *testing.T) {
 		{"the identity", func(s *State) { s.Tenant.PrimaryDomain = "other.example" }, "identity"},
 		{"a skip", func(s *State) { s.Skips = nil }, "skips"},
 		{"a removal", func(s *State) { s.Removals = []Removal{{Mail: "x@contoso.com"}} }, "removals"},
+		{"what was gone by", func(s *State) { s.Applied = Applied{Known: true} }, "applied"},
 		{"an allowance", func(s *State) { s.Allowances = map[string]time.Time{"x": noon} }, "allowances"},
 		{"in doubt", func(s *State) { s.InDoubt = map[string]Intent{"op1": {Op: "op1"}} }, "begun op1"},
 	} {
@@ -111,7 +112,7 @@ func outline(d *Difference) string {
 	for _, o := range d.Outputs {
 		out = append(out, "output "+o.Name)
 	}
-	for name, set := range map[string]bool{"identity": d.Identity, "skips": d.Skips, "removals": d.Removals, "allowances": d.Allowances} {
+	for name, set := range map[string]bool{"identity": d.Identity, "skips": d.Skips, "removals": d.Removals, "allowances": d.Allowances, "applied": d.Applied} {
 		if set {
 			out = append(out, name)
 		}

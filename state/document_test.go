@@ -12,7 +12,7 @@ import (
 )
 
 func TestDocument(t *testing.T) {
-	raw, err := EncodeDocument(sample())
+	raw, err := EncodeDocument(firstSample())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equalStates(t, back, sample())
+	equalStates(t, back, firstSample())
 	again, err := EncodeDocument(back)
 	if err != nil || !bytes.Equal(again, raw) {
 		t.Errorf("a second time it is another document (%v)", err)

@@ -62,16 +62,29 @@ func sample() *State {
 		Action: "delete", Until: noon, Reason: "parental leave", By: "noc@msp.example", Created: noon}}
 	s.Removals = []Removal{{Mail: "carol@contoso.com", Kind: RemovalAlias, Op: "op-2", Time: noon}}
 	s.Allowances = map[string]time.Time{"allow": noon}
+	s.Applied = Applied{Safeguard: cty.ObjectVal(map[string]cty.Value{"max_removals": cty.NumberIntVal(3)}), Known: true, Synced: noon}
 	s.InDoubt = map[string]Intent{"op-9": {Op: "op-9", Address: "sync_policy.people", Mail: "bob@contoso.com",
 		Type: "account", Action: "create", NaturalKey: "bob@contoso.com", ID: "8", Digest: "d", Time: noon}}
+	return s
+}
+
+// firstSample is what the first build could say; its fixtures stay as they are.
+func firstSample() *State {
+	s := sample()
+	s.Applied = Applied{}
 	return s
 }
 
 // sampleBatch has every kind of entry with every member.
 func sampleBatch() Batch {
 	b := firstBatch()
-	b.Entries = append(b.Entries, movedEntry())
+	b.Entries = append(b.Entries, movedEntry(), appliedEntry())
 	return b
+}
+
+func appliedEntry() Entry {
+	applied := sample().Applied
+	return Entry{Note: &Note{Text: "applied", Applied: &applied, Time: noon}}
 }
 
 func movedEntry() Entry {
@@ -182,10 +195,11 @@ func TestFormat1(t *testing.T) {
 	dir := filepath.Join("testdata", "v1")
 	stateFile, batchFile := filepath.Join(dir, "state.zst"), filepath.Join(dir, "batch.zst")
 	movedFile := filepath.Join(dir, "moved.zst")
-	moved := firstBatch()
-	moved.Entries = []Entry{movedEntry()}
+	moved, applied := firstBatch(), firstBatch()
+	moved.Entries, applied.Entries = []Entry{movedEntry()}, []Entry{appliedEntry()}
+	appliedFile, wholeFile := filepath.Join(dir, "applied.zst"), filepath.Join(dir, "state_applied.zst")
 	if *update {
-		parts, err := Encode(sample())
+		parts, err := Encode(firstSample())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +211,15 @@ func TestFormat1(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, body := range map[string][]byte{stateFile: parts[0], batchFile: batch, movedFile: more} {
+		last, err := EncodeBatch(applied)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := Encode(sample())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, body := range map[string][]byte{stateFile: parts[0], batchFile: batch, movedFile: more, appliedFile: last, wholeFile: whole[0]} {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -206,18 +228,19 @@ func TestFormat1(t *testing.T) {
 			}
 		}
 	}
-	body, err := os.ReadFile(stateFile)
-	if err != nil {
-		t.Fatal(err)
+	for file, want := range map[string]*State{stateFile: firstSample(), wholeFile: sample()} {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Decode([][]byte{body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equalStates(t, s, want)
 	}
-	s, err := Decode([][]byte{body})
-	if err != nil {
-		t.Fatal(err)
-	}
-	equalStates(t, s, sample())
-
-	for file, want := range map[string]Batch{batchFile: firstBatch(), movedFile: moved} {
-		body, err = os.ReadFile(file)
+	for file, want := range map[string]Batch{batchFile: firstBatch(), movedFile: moved, appliedFile: applied} {
+		body, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -94,6 +94,8 @@ type Note struct {
 	Skips *[]Skip
 	// Allowance is the digest of a one-time allowance that is now used up.
 	Allowance string
+	// Applied replaces what the last apply went by.
+	Applied *Applied
 	// Time is when, UTC.
 	Time time.Time
 }
@@ -245,5 +247,8 @@ func (s *State) note(n *Note) {
 			s.Allowances = make(map[string]time.Time)
 		}
 		s.Allowances[n.Allowance] = n.Time
+	}
+	if n.Applied != nil {
+		s.Applied = *n.Applied
 	}
 }

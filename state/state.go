@@ -47,6 +47,8 @@ type State struct {
 	Removals []Removal
 	// Allowances are the one-time allowances already used up, by their digest.
 	Allowances map[string]time.Time
+	// Applied is what the last apply went by that is no object of the tenant.
+	Applied Applied
 	// InDoubt are the operations begun and never seen to end, by operation id: they
 	// may have happened. Their objects are unknown until each is settled.
 	InDoubt map[string]Intent
@@ -293,6 +295,7 @@ func (s *State) Clone() *State {
 		Skips:      slices.Clone(s.Skips),
 		Removals:   slices.Clone(s.Removals),
 		Allowances: maps.Clone(s.Allowances),
+		Applied:    s.Applied,
 		InDoubt:    maps.Clone(s.InDoubt),
 	}
 	c.Tenant.Providers = maps.Clone(s.Tenant.Providers)

@@ -37,6 +37,7 @@ type stateV1 struct {
 	Skips      []skipV1             `json:"skips,omitempty"`
 	Removals   []removalV1          `json:"removals,omitempty"`
 	Allowances map[string]time.Time `json:"allowances,omitempty"`
+	Applied    *appliedV1           `json:"applied,omitempty"`
 	InDoubt    []intentV1           `json:"in_doubt,omitempty"`
 }
 
@@ -124,6 +125,12 @@ type removalV1 struct {
 	Time time.Time   `json:"time"`
 }
 
+type appliedV1 struct {
+	Safeguard json.RawMessage `json:"safeguard,omitempty"`
+	Known     bool            `json:"known,omitempty"`
+	Synced    time.Time       `json:"synced,omitzero"`
+}
+
 type batchV1 struct {
 	Format  int       `json:"format"`
 	Tenant  string    `json:"tenant"`
@@ -176,6 +183,7 @@ type noteV1 struct {
 	Tenant    *tenantV1           `json:"tenant,omitempty"`
 	Skips     *[]skipV1           `json:"skips,omitempty"`
 	Allowance string              `json:"allowance,omitempty"`
+	Applied   *appliedV1          `json:"applied,omitempty"`
 	Time      time.Time           `json:"time,omitzero"`
 }
 
@@ -214,6 +222,9 @@ func storeState(s *State) (*stateV1, error) {
 		return nil, err
 	}
 	v.Outputs = outputs
+	if v.Applied, err = storeApplied(s.Applied); err != nil {
+		return nil, err
+	}
 	for _, i := range s.Doubts() {
 		v.InDoubt = append(v.InDoubt, intentV1(i))
 	}
@@ -364,10 +375,34 @@ func storeNote(n *Note) (*noteV1, error) {
 		skips := storeSkips(*n.Skips)
 		v.Skips = &skips
 	}
+	if n.Applied != nil {
+		if v.Applied, err = storeApplied(*n.Applied); err != nil {
+			return nil, err
+		}
+	}
 	return v, nil
 }
 
+func storeApplied(a Applied) (*appliedV1, error) {
+	if a.Equal(Applied{}) {
+		return nil, nil
+	}
+	safeguard, err := storeValue(a.Safeguard)
+	if err != nil {
+		return nil, fmt.Errorf("the safeguard cannot be stored: %w", err)
+	}
+	return &appliedV1{Safeguard: safeguard, Known: a.Known, Synced: a.Synced}, nil
+}
+
 // Conversions from the stored form.
+
+func (v *appliedV1) load() (Applied, error) {
+	if v == nil {
+		return Applied{}, nil
+	}
+	safeguard, err := loadValue(v.Safeguard)
+	return Applied{Safeguard: safeguard, Known: v.Known, Synced: v.Synced}, err
+}
 
 func (v *stateV1) load(s *State) error {
 	s.Realm = v.Realm
@@ -394,6 +429,9 @@ func (v *stateV1) load(s *State) error {
 		return err
 	}
 	s.Outputs = outputs
+	if s.Applied, err = v.Applied.load(); err != nil {
+		return err
+	}
 	for _, i := range v.InDoubt {
 		if err := s.intend(Intent(i)); err != nil {
 			return err
@@ -532,6 +570,13 @@ func (v *noteV1) load() (*Note, error) {
 	if v.Skips != nil {
 		skips := loadSkips(*v.Skips)
 		n.Skips = &skips
+	}
+	if v.Applied != nil {
+		applied, err := v.Applied.load()
+		if err != nil {
+			return nil, err
+		}
+		n.Applied = &applied
 	}
 	return n, nil
 }

@@ -36,7 +36,7 @@ import (
 //	sealed DIR             every object in the bucket is encrypted, heads signed
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"digest": cmdDigest, "tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
-	"await": cmdAwait, "sealed": cmdSealed, "doubt": cmdDoubt, "tamper": cmdTamper, "lose": cmdLose, "calls": cmdCalls,
+	"await": cmdAwait, "sealed": cmdSealed, "doubt": cmdDoubt, "tamper": cmdTamper, "lose": cmdLose, "calls": cmdCalls, "unwritten": cmdUnwritten,
 }
 
 func need(ts *testscript.TestScript, args []string, n int, usage string) {

@@ -33,7 +33,7 @@ func (r *run) accountPhase(ctx context.Context) error {
 	r.mu.Lock()
 	policyFailed := r.failed[r.Part.AccountPolicy]
 	r.mu.Unlock()
-	if policyFailed {
+	if policyFailed && !r.Plan.Sync { // a sync decides by the policy that was applied, whatever becomes of a secret
 		for _, d := range result.Decisions {
 			r.skip(planner.AccountAddress(r.Part.AccountPolicy, d.Address), fmt.Sprintf("%s was not applied", r.Part.AccountPolicy))
 		}

@@ -143,9 +143,11 @@ type run struct {
 	// whatever the clocks of the machines say.
 	doubts map[string]bool
 	// settled are the addresses that are as they are wanted, left those that are known not to be.
-	settled  map[string]bool
-	left     []*planner.Change
-	serial   map[string]*sync.Mutex
+	settled map[string]bool
+	left    []*planner.Change
+	serial  map[string]*sync.Mutex
+	// wrote says that this run has written to the journal.
+	wrote    bool
 	accounts sync.Once
 	// accountsErr is what stopped the accounts, for everyone who asks for them.
 	accountsErr error
@@ -236,6 +238,9 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 	if err := r.deliver(ctx); err != nil {
 		return r.finish(), err
 	}
+	if err := r.rememberApplied(ctx); err != nil {
+		return r.finish(), err
+	}
 	if req.Plan.Destroy && req.Part.Tenant.Key == "" && len(req.Part.Outputs) > 0 {
 		if err := r.recordOutputs(ctx, &config.Evaluation{}, false); err != nil {
 			return r.finish(), err
@@ -292,8 +297,8 @@ func (r *run) finish() *Report {
 func (r *run) walk(ctx context.Context) error {
 	r.objects = planner.NewObjects(&r.Plan).Reissue(r.Part.Reissue)
 	var stop error
-	evaluation, diags := r.Plan.Frame.Evaluate(ctx, config.EvalRequest{
-		Tenant: r.Plan.Selected, Data: r.Plan.Data, Known: r.Plan.Known, Parallel: r.Parallel,
+	evaluation, diags := r.Plan.Evaluate(ctx, config.EvalRequest{
+		Parallel: r.Parallel,
 		Visit: func(ctx context.Context, inst *config.Instance) (cty.Value, hcl.Diagnostics) {
 			if slices.Contains(inst.Type.After, "sync_policy") && inst.Type.Provider == "microsoft" {
 				// Accounts exist before mail is routed through the gateway.
@@ -487,6 +492,7 @@ func (r *run) intend(ctx context.Context, intents ...state.Intent) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.wrote = true
 	for i := range intents {
 		if err := r.State.Apply(state.Entry{Intent: &intents[i]}); err != nil {
 			return &stopError{err}
@@ -505,6 +511,7 @@ func (r *run) record(ctx context.Context, outcomes ...state.Outcome) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.wrote = true
 	for i := range outcomes {
 		if err := r.State.Apply(state.Entry{Outcome: &outcomes[i]}); err != nil {
 			return &stopError{err}

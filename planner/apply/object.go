@@ -289,6 +289,11 @@ func (r *run) remember(inst *config.Instance, c *planner.Change, live resource.L
 		}
 		obj.Undelivered = prior.Undelivered
 	}
+	if prior != nil {
+		for _, path := range c.Left {
+			obj.Values = resource.With(obj.Values, path, resource.Get(prior.Values, path))
+		}
+	}
 	if t.Settle > 0 && c.Action != planner.Adopt {
 		obj.SettleUntil = now.Add(t.Settle)
 		if c.Before != cty.NilVal {
@@ -317,6 +322,8 @@ func (r *run) versions(obj *state.Object, t *resource.Type, c *planner.Change) {
 		}
 		ref := resource.SecretOf(resource.Get(c.Wanted, path))
 		switch {
+		case ref == nil && r.Plan.Sync:
+			// What was applied is not known to a sync, which does not write it either.
 		case ref == nil:
 			delete(obj.Versions, path)
 		case ref.Issuer != "":

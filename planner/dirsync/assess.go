@@ -69,14 +69,22 @@ func (d *decider) exempt(u *unit, h *hit) {
 		d.incomplete(u)
 		return
 	}
+	cause := CauseConfiguration
+	switch {
+	case u.known != nil && u.known.Converted:
+		cause = CauseDrift
+	case d.req.Sync:
+		cause = CauseDirectory // the configuration is the applied one: whom it exempts changed in the directory
+	}
+	if d.req.Sync && cause == CauseDrift {
+		d.leaveDrift(u, reasons)
+		return
+	}
 	after := *u.account
 	after.Type = directory.FunctionalAccount
 	after.Active = true
 	w := d.newWork(u, Convert, &after, append(reasons, Reason{Rule: "R39", Text: "It becomes a functional account and keeps its addresses."}))
-	w.Cause = CauseConfiguration
-	if u.known != nil && u.known.Converted {
-		w.Cause = CauseDrift
-	}
+	w.Cause = cause
 	w.Adopt = u.known == nil && u.entry != nil
 	if w.Adopt {
 		w.Record = after.Address
@@ -224,6 +232,11 @@ func (d *decider) compare(u *unit) {
 		return
 	}
 	reasons := d.chain(e, v)
+	asked := after
+	if after = d.directoryPart(u, asked, owned); after == nil {
+		d.leaveDrift(u, reasons)
+		return
+	}
 	if !d.switches(e.Kind).Update {
 		rule := "R22"
 		if e.Kind.IsGroup() {
@@ -238,6 +251,7 @@ func (d *decider) compare(u *unit) {
 		return
 	}
 	w := d.newWork(u, action, after, append(reasons, linkReasons(u, linked)...))
+	w.ask(asked)
 	w.Record = after.Address
 	w.Owned = owned
 	w.Adopt = k == nil
@@ -251,10 +265,10 @@ func (d *decider) compare(u *unit) {
 
 // cause tells drift from the rest: an account that is as Weir left it was changed by nobody.
 func (d *decider) cause(u *unit) string {
-	if k := u.known; k != nil && k.Hash != "" && k.Hash != Hash(u.account) && k.Hash != ownedHash(u.account, d.stillOwned(u)) {
+	if !d.req.Sync && d.drifted(u) {
 		return CauseDrift
 	}
-	return d.plainCause()
+	return d.plainCause() // in a sync, only what the directory asks for is left
 }
 
 // stillOwned are the account's aliases that the directory asked for when it was last written.
@@ -410,7 +424,15 @@ func (d *decider) compareHosted(u *unit, linked bool) {
 		d.incomplete(u)
 		return
 	}
+	rest := d.directoryPart(u, &after, d.ownedAliases(u, &after))
+	if rest == nil {
+		d.leaveDrift(u, d.chain(e, v))
+		return
+	}
+	asked := after
+	after = *rest
 	w := d.newWork(u, Convert, &after, append(d.chain(e, v), linkReasons(u, linked)...))
+	w.ask(&asked)
 	w.Record = after.Address
 	w.Exempt = exempt
 	w.Owned = d.ownedAliases(u, &after)

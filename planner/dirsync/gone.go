@@ -133,6 +133,10 @@ func (d *decider) adoptStray(u *unit, reasons []Reason) {
 
 // park takes the account out of service and starts its clock.
 func (d *decider) park(u *unit, action Action, reasons []Reason) {
+	if d.req.Sync && d.goneCause(u, action) == CauseDrift {
+		d.leaveDrift(u, reasons)
+		return
+	}
 	after := *u.account
 	if action == Disable {
 		after.Active = false
@@ -154,6 +158,10 @@ func (d *decider) park(u *unit, action Action, reasons []Reason) {
 }
 
 func (d *decider) delete(u *unit, since time.Time, reasons []Reason) {
+	if d.req.Sync && d.goneCause(u, Delete) == CauseDrift {
+		d.leaveDrift(u, reasons)
+		return
+	}
 	w := d.newWork(u, Delete, nil, append(slices.Clone(reasons), Reason{Text: "It is deleted for ever."}))
 	w.Record = ""
 	w.GoneSince = since

@@ -69,5 +69,8 @@ type Request struct {
 	Window []Removal
 	// PolicyChanged says that the configuration differs from the last applied one.
 	PolicyChanged bool
-	Now           time.Time
+	// Sync leaves alone what somebody changed in Essentials: only what the directory asks for is decided, and that an
+	// account which vanished there is made again, with cause drift.
+	Sync bool
+	Now  time.Time
 }

@@ -44,6 +44,9 @@ type Decision struct {
 	Kind     directory.Kind
 	// Before is the account as read, nil for Add; After as wanted, nil for Delete. Shared with the request: read only.
 	Before, After *directory.Account
+	// Asked is what the directory asks for, where After leaves something as somebody changed it in Essentials; nil when
+	// that is After. State remembers it, so that what was left goes on being drift.
+	Asked *directory.Account
 	// Owned are those of After's aliases that the directory asks for; the others are foreign and kept.
 	Owned   []string
 	Cause   string
@@ -233,9 +236,13 @@ func (d *Decision) Remember(prev *Known, policy string, uid int) (Known, bool) {
 	if uid == 0 {
 		uid = d.UID
 	}
+	asked := d.After
+	if d.Asked != nil {
+		asked = d.Asked
+	}
 	k := Known{
 		Address: d.Record, UID: uid, ObjectID: d.ObjectID, Policy: policy, Kind: d.Kind,
-		Hash: ownedHash(d.After, d.Owned), Aliases: d.Owned, Created: d.Created, GoneSince: d.GoneSince,
+		Hash: ownedHash(asked, d.Owned), Aliases: d.Owned, Created: d.Created, GoneSince: d.GoneSince,
 	}
 	if d.After.Type == directory.FunctionalAccount && d.Action != Add {
 		k.Converted = d.Before.Type != directory.FunctionalAccount || prev != nil && prev.Converted

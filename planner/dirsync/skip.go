@@ -31,5 +31,6 @@ const (
 	SkipIncomplete      SkipCode = "incomplete_read"
 	SkipUnknownEntry    SkipCode = "entry_invalid"
 	SkipHostedEngine    SkipCode = "hosted_engine"
+	SkipDrift           SkipCode = "drift" // a sync leaves alone what somebody changed in Essentials
 	SkipDeclaredAddress SkipCode = "declared_address"
 )

@@ -135,7 +135,8 @@ func (a *App) command() *cobra.Command {
 	flags.BoolVar(&a.global.noColor, "no-color", false, "no colour, whatever the terminal can do")
 	flags.StringVar(&a.global.logFormat, "log-format", "text", "progress on standard error as text or json")
 	root.AddCommand(
-		a.validateCommand(), a.planCommand(), a.applyCommand(), a.driftCommand(), a.doctorCommand(), a.destroyCommand(), a.showCommand(),
+		a.validateCommand(), a.planCommand(), a.applyCommand(), a.syncCommand(), a.driftCommand(), a.doctorCommand(),
+		a.destroyCommand(), a.showCommand(),
 		a.outputCommand(), a.stateCommand(), a.simulateCommand(), a.versionCommand(),
 	)
 	return root

@@ -464,7 +464,7 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	if err != nil {
 		return nil, err
 	}
-	options := store.AcquireOptions{TTL: w.ttl, LockTimeout: f.lockTimeout, Realm: w.around.realm, Tenant: w.meta(u), Waiting: func(h *store.HeldError) {
+	options := store.AcquireOptions{TTL: w.ttl, Existing: o.sync, LockTimeout: f.lockTimeout, Realm: w.around.realm, Tenant: w.meta(u), Waiting: func(h *store.HeldError) {
 		progress.Say(fmt.Sprintf("%s is held by %s since %s; waiting", named(strings.TrimPrefix(h.Tenant, state.RootKey)), h.Who, h.Since.Format(time.TimeOnly)))
 	}, Kept: kept(u.key, progress.Say)}
 	if planned.Former != "" {
@@ -476,7 +476,7 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 			defer func() { done.count("move") }()
 		}
 	}
-	holder := w.holder("apply")
+	holder := w.holder(o.operation())
 	holder.Plan = plan.digest
 	lease, err := tenant.Acquire(ctx, holder, options)
 	if err != nil {
@@ -522,11 +522,15 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	if part.Status == planner.Errored {
 		return &applied{part: part, report: &apply.Report{}}, errors.New(strings.Join(part.Errors, "; "))
 	}
-	if part.Accounts != nil {
-		bounded(part, planned)
-	}
-	if err := w.introduce(leaseCtx, lease, working, u); err != nil {
-		return nil, err
+	if o.sync {
+		reviewed = part.Review() // nobody reviews an hourly run: what is decided now is what is done
+	} else {
+		if part.Accounts != nil {
+			bounded(part, planned)
+		}
+		if err := w.introduce(leaseCtx, lease, working, u); err != nil {
+			return nil, err
+		}
 	}
 	leaseCtx = providers.Permit(leaseCtx, lease.MayBegin)
 	run := apply.Request{

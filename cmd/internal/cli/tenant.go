@@ -30,6 +30,8 @@ type planOptions struct {
 	// tenant selected.
 	acceptRemovals map[string]int
 	acceptTenants  []string
+	// sync plans what the directory asks for under what was applied last.
+	sync bool
 }
 
 // unit is one tenant of a run, or the root (key "").
@@ -45,6 +47,8 @@ type unit struct {
 	former string
 	// connected is nil for the root.
 	connected *providers.Tenant
+	// sync says that the unit goes by what was applied, not by the files.
+	sync bool
 }
 
 // units are the tenants that the selection leaves, in order of key.
@@ -141,6 +145,11 @@ func (w *workspace) request(ctx context.Context, u *unit, o planOptions, prior *
 		req.Observed = &planner.Observation{Objects: map[string]planner.Reading{}, At: req.Now}
 		return req, nil
 	}
+	if o.sync {
+		req.Sync, req.Selected = true, nil
+		asApplied(u, prior)
+		req.Tenant = u.identity
+	}
 	if u.connected == nil {
 		connected, err := w.connect(u)
 		if err != nil {
@@ -148,7 +157,11 @@ func (w *workspace) request(ctx context.Context, u *unit, o planOptions, prior *
 		}
 		u.connected = connected
 	}
-	req.Observed = live.Read(ctx, w.readers(u, prior), req.Now)
+	readers := w.readers
+	if o.sync {
+		readers = w.syncReaders
+	}
+	req.Observed = live.Read(ctx, readers(u, prior), req.Now)
 	w.notice(u, req.Observed)
 	req.Facts = planner.NewFacts(req.Observed.Directory)
 	req.Data = func(ctx context.Context, read config.DataRead) (cty.Value, error) {
@@ -213,7 +226,7 @@ func (w *workspace) connect(u *unit) (*providers.Tenant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", named(u.key), err)
 	}
-	if u.tenant != nil {
+	if u.tenant != nil && !u.sync {
 		for name := range w.graph.Types() {
 			t := w.registry.Type(name)
 			if t != nil && (t.Provider == "essentials" && s.Essentials == nil || t.Provider == "microsoft" && s.Microsoft == nil) {
@@ -259,6 +272,11 @@ func (w *workspace) readers(u *unit, prior *state.State) live.Readers {
 	if used["domain"] || used["m365_connector"] || used["tenant"] {
 		r.Mail = u.connected.Mail
 	}
+	return w.unbroken(u, r)
+}
+
+// unbroken closes the providers that refused this run before.
+func (w *workspace) unbroken(u *unit, r live.Readers) live.Readers {
 	for name, provider := range u.connected.Providers {
 		if err := w.breaker.Allow(provider); err != nil {
 			r = withoutProvider(r, name, err)

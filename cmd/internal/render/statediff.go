@@ -308,6 +308,9 @@ func remembered(d *state.Difference) []string {
 	if d.Allowances {
 		out = append(out, "The one-time allowances that are used up.")
 	}
+	if d.Applied {
+		out = append(out, "What the directory sync goes by besides the policy: the root's limits, and when it was last done.")
+	}
 	for _, list := range []struct {
 		intents []state.Intent
 		what    string
@@ -429,7 +432,7 @@ func StateDiffJSON(w io.Writer, c StateComparison) error {
 	return writeJSON(w, map[string]any{
 		"format_version": "1.0", "tenant": c.Tenant.Key, "before_serial": c.BeforeSerial, "after_serial": c.AfterSerial,
 		"equal": d.Empty(), "objects": objects, "accounts": accounts, "outputs": outputs,
-		"identity": d.Identity, "skips": d.Skips, "removals": d.Removals, "allowances": d.Allowances,
+		"identity": d.Identity, "skips": d.Skips, "removals": d.Removals, "allowances": d.Allowances, "applied": d.Applied,
 		"in_doubt_begun": jsonDoubts(d.Begun), "in_doubt_settled": jsonDoubts(d.Settled),
 	})
 }

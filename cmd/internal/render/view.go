@@ -153,6 +153,7 @@ var skipTexts = map[dirsync.SkipCode]string{
 	dirsync.SkipUndecided:       "that a person must decide about",
 	dirsync.SkipIncomplete:      "not judged, because a read is incomplete",
 	dirsync.SkipUnknownEntry:    "with an invalid directory entry",
+	dirsync.SkipDrift:           "that somebody changed in Essentials",
 	dirsync.SkipHostedEngine:    "handled by the vendor's own sync",
 	dirsync.SkipDeclaredAddress: "with an address that an account block declares",
 }
