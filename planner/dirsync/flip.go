@@ -229,8 +229,12 @@ func (c *changes) words() {
 		seen[p.Source] = true
 		c.exemption(p, mine)
 	}
-	if len(c.Protections) == 0 && c.Entry != nil || c.Account != nil && len(c.Protections) == 0 {
-		for _, as := range []string{AsFunctional, AsUnchanged} {
+	if len(c.Protections) == 0 && (c.Entry != nil || c.Account != nil) {
+		ways := []string{AsUnchanged}
+		if c.Account != nil && c.Account.Type != directory.FunctionalAccount {
+			ways = []string{AsFunctional, AsUnchanged}
+		}
+		for _, as := range ways {
 			paste := fmt.Sprintf("exemption %q {\n  addresses = [%s]\n  as        = %q\n  reason    = \"\"\n  owner     = \"\"\n}\n", blockLabel(c.address), quote(c.address), as)
 			c.add(2, InConfiguration, fmt.Sprintf("exempt it, as = %q", as), paste, func(r *Request) {
 				r.Protections = append(slices.Clone(r.Protections), Protection{Source: "exemption." + blockLabel(c.address), Addresses: []string{c.address}, As: as})
@@ -246,7 +250,12 @@ func (c *changes) exemption(p Protecting, mine map[string]bool) {
 		return slices.DeleteFunc(slices.Clone(list), func(x string) bool { return mine[directory.Fold(x)] })
 	}
 	if named && p.When == nil && len(p.Groups) == 0 {
-		c.add(2, InConfiguration, "take it out of the addresses of "+p.Source, fmt.Sprintf("# in %s, without %s:\naddresses = [%s]\n", p.Source, c.Name(), quotes(without(p.Addresses))), func(r *Request) {
+		text, paste := "remove "+p.Source+", which names nobody else", ""
+		if rest := without(p.Addresses); len(rest) > 0 {
+			text = "take it out of the addresses of " + p.Source
+			paste = fmt.Sprintf("# in %s, without %s:\naddresses = [%s]\n", p.Source, c.Name(), quotes(rest))
+		}
+		c.add(2, InConfiguration, text, paste, func(r *Request) {
 			list := slices.Clone(r.Protections)
 			for i := range list {
 				if x := &list[i]; x.Source == p.Source {
@@ -694,7 +703,7 @@ func (c *changes) limits() {
 // block declares the address by hand. The request is the one after that was applied: the account is there, and declared.
 func (c *changes) block() {
 	registered, _ := c.t.Registered(directory.DomainOf(c.address))
-	if c.Account != nil || c.t.Now(c.address).Exists || !registered || !plausible(c.address) || c.req.Accounts == nil {
+	if c.Account != nil || c.t.Now(c.address).Exists || c.t.After(c.address).Exists || !registered || !plausible(c.address) || !c.t.AccountsKnown() {
 		return
 	}
 	c.add(4, InConfiguration, "declare an account for it", fmt.Sprintf("account %q {\n  email = %s\n  type  = \"functional_account\"\n}\n", blockLabel(c.address), quote(c.address)), func(r *Request) {

@@ -32,6 +32,8 @@ type planOptions struct {
 	acceptTenants  []string
 	// sync plans what the directory asks for under what was applied last.
 	sync bool
+	// inquire, when given, is told what the decisions about each tenant's accounts rest on.
+	inquire func(planner.Inquiry)
 }
 
 // unit is one tenant of a run, or the root (key "").
@@ -132,7 +134,7 @@ func (w *workspace) request(ctx context.Context, u *unit, o planOptions, prior *
 	req := planner.Request{
 		Registry: w.registry, Settings: w.frame.Settings, Tenant: u.identity, Address: u.address, Frame: w.frame, Selected: u.tenant,
 		Prior: prior, Destroy: o.destroy, IncludeAdopted: o.includeAdopted, Targets: o.targets, Excludes: o.excludes, Replace: o.replace,
-		AcceptRemovals: o.accepted(u.key), Now: w.around.now(),
+		AcceptRemovals: o.accepted(u.key), Now: w.around.now(), Inquire: o.inquire,
 		SecretVersion: func(ref *resource.SecretRef) (string, error) {
 			value, err := w.secrets.Resolve(ctx, ref)
 			if err != nil {
