@@ -159,7 +159,7 @@ func TestExplainLines(t *testing.T) {
 		"address|kind|action|rule|mail|login|digest|billed|tenant",
 		"ann@c.com|user|update|R22|yes|yes|yes|yes|c",
 		"far@nowhere.example|alias of ann@c.com|update|R33|no|no|no|no|c",
-		"new@c.com|user|add|R21|no -> yes|no -> yes|no -> yes|no -> yes|c",
+		"new@c.com|user|add|R18|no -> yes|no -> yes|no -> yes|no -> yes|c",
 		"also@nowhere.example|alias of new@c.com|add|R33|no|no|no|no|c",
 		"robot@c.com|robot|unknown kind|R38|no|no|no|no|c",
 		"stray@c.com|end user, not in the directory|exempt|R40|yes|yes|yes|no|c",
