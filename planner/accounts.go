@@ -49,7 +49,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		Known:         known(req.Prior),
 		Protections:   p.protections(req),
 		Declared:      p.declared(req),
-		Skips:         skips(req.Prior),
+		Skips:         req.skips(),
 		Window:        window(req.Prior, req.Now, policy.Safeguard.Window),
 		PolicyChanged: !req.Sync && p.policyChanged(),
 		Sync:          req.Sync,
@@ -68,6 +68,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 	p.narrow(req)
 	p.Bookkeeping = p.remembers(req) || req.unremembered()
 	p.Notes = append(p.Notes, p.Accounts.Notes...)
+	p.noteSkips()
 	p.Notes = append(p.Notes, unregistered(p.Accounts.Unregistered)...)
 	p.Problems = append(p.Problems, p.Accounts.Problems...)
 	for _, w := range p.Accounts.Waits {
@@ -250,6 +251,17 @@ func known(prior *state.State) []dirsync.Known {
 	}
 	slices.SortFunc(out, func(a, b dirsync.Known) int { return strings.Compare(a.Address, b.Address) })
 	return slices.CompactFunc(out, func(a, b dirsync.Known) bool { return a.Address == b.Address })
+}
+
+// skips are those of state and of this run, which has no end to remember.
+func (req *Request) skips() map[string]time.Time {
+	out := skips(req.Prior)
+	for _, mail := range req.LeftOut {
+		if _, known := out[mail]; !known {
+			out[mail] = time.Time{}
+		}
+	}
+	return out
 }
 
 // skips are the accounts that a person left out, by every address that the account has had since. One whose time is

@@ -44,6 +44,8 @@ type Request struct {
 	Destroy, IncludeAdopted bool
 	// Targets and Excludes select addresses; Replace names addresses to replace.
 	Targets, Excludes, Replace []string
+	// LeftOut are accounts, by address, that a person left out of this run, besides the skips in Prior.
+	LeftOut []string
 	// AcceptRemovals is the exact number of removals that may pass above the limit; -1 none.
 	AcceptRemovals int
 	// Sync plans what the directory asks for, under what was applied last, and nothing else: the files are not evaluated.

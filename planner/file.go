@@ -80,6 +80,7 @@ type partV1 struct {
 	Outputs       []outputV1        `json:"outputs,omitempty"`
 	Removed       bool              `json:"removed,omitempty"`
 	Former        string            `json:"former_key,omitempty"`
+	Omissions     []Omission        `json:"omissions,omitempty"`
 }
 
 type changeV1 struct {
@@ -260,7 +261,7 @@ func encodePart(p *Part) (partV1, error) {
 	f := partV1{
 		Tenant: p.Tenant, Address: p.Address, Status: p.Status, Serial: p.Serial, Lineage: p.Lineage, Proofs: p.Proofs, Unchanged: p.Unchanged,
 		Accounts: p.Accounts, AccountPolicy: p.AccountPolicy, Forecast: p.Forecast, Allowance: p.Allowance, Bookkeeping: p.Bookkeeping, Guards: p.Guards, Waits: p.Waits, Problems: p.Problems, Notes: p.Notes,
-		Errors: p.Errors, Removed: p.Removed, Former: p.Former,
+		Errors: p.Errors, Removed: p.Removed, Former: p.Former, Omissions: p.Omissions,
 	}
 	var err error
 	if f.Changes, err = encodeChanges(p.Changes); err != nil {
@@ -286,7 +287,7 @@ func decodePart(f partV1) (*Part, error) {
 	p := &Part{
 		Tenant: f.Tenant, Address: f.Address, Status: f.Status, Serial: f.Serial, Lineage: f.Lineage, Proofs: f.Proofs, Unchanged: f.Unchanged,
 		Accounts: f.Accounts, AccountPolicy: f.AccountPolicy, Forecast: f.Forecast, Allowance: f.Allowance, Bookkeeping: f.Bookkeeping, Guards: f.Guards, Waits: f.Waits, Problems: f.Problems, Notes: f.Notes,
-		Errors: f.Errors, Removed: f.Removed, Former: f.Former,
+		Errors: f.Errors, Removed: f.Removed, Former: f.Former, Omissions: f.Omissions,
 	}
 	var err error
 	if p.Changes, err = decodeChanges(f.Changes); err != nil {

@@ -138,6 +138,8 @@ type Part struct {
 	Former string
 	// Removed says that no block claims the tenant any more.
 	Removed bool
+	// Omissions are the items that a person left out before approving the rest.
+	Omissions []Omission
 	// Reissue are the addresses of objects that issue their secret anew, because a value that was written once has to be
 	// written again.
 	Reissue []string

@@ -37,12 +37,13 @@ type Item struct {
 	newborn bool
 }
 
-// Review lists the items of a part that would be applied.
+// Review lists the items of a part that would be applied: those that nothing holds and nobody left out.
 func (p *Part) Review() Reviewed {
 	r := Reviewed{Items: map[string]Item{}}
 	newborn := p.createsOrganization()
+	omitted := p.omitted()
 	for _, c := range p.Changes {
-		if c.Applies() {
+		if c.Applies() && !omitted[c.Address] {
 			item := c.Item()
 			item.newborn = newborn && p.comesAlong(c)
 			r.Items[c.Address] = item
@@ -50,8 +51,9 @@ func (p *Part) Review() Reviewed {
 	}
 	if p.Accounts != nil {
 		for i := range p.Accounts.Decisions {
-			if d := &p.Accounts.Decisions[i]; d.Held == "" {
-				r.Items[AccountAddress(p.AccountPolicy, d.Address)] = DecisionItem(d)
+			d := &p.Accounts.Decisions[i]
+			if address := AccountAddress(p.AccountPolicy, d.Address); d.Held == "" && !omitted[address] {
+				r.Items[address] = DecisionItem(d)
 			}
 		}
 	}

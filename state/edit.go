@@ -60,6 +60,14 @@ func (s *State) Forget(addresses, mails []string) (*State, error) {
 	return next, nil
 }
 
+// Unskip returns a state without the skips of those for whom ended says so. The
+// receiver is not changed.
+func (s *State) Unskip(ended func(Skip) bool) *State {
+	next := s.Clone()
+	next.Skips = slices.DeleteFunc(next.Skips, ended)
+	return next
+}
+
 // Keep returns then with what must not be forgotten of s, the present: which
 // operations are in doubt, the removals that count against limits, and the
 // one-time allowances used up. Neither is changed.

@@ -100,6 +100,8 @@ type Report struct {
 	Skipped []Item
 	// Held items are held by guards.
 	Held []Item
+	// LeftOut items were left out by a person; they are no failure.
+	LeftOut []Item
 	// Changed says that a destructive item's facts changed since the review, so that nothing was applied.
 	Changed []Item
 	// Values are the values of the declared objects as they are now, by address.
