@@ -30,11 +30,13 @@ var rules = []struct{ from, deny, reason string }{
 	{"providers/exchange/...", "config/... planner/... state/... cmd/... providers/essentials/... providers/entra/... providers/sim/...", "a provider speaks to its vendor and knows nobody who asks"},
 	{"providers/dns/...", "config/... planner/... state/... cmd/... providers/essentials/... providers/entra/... providers/exchange/... providers/sim/...", "a provider speaks to its vendor and knows nobody who asks"},
 	{"providers/sim/...", "config/... planner/... state/... cmd/... providers providers/resource providers/directory providers/essentials/... providers/entra/... providers/exchange/... providers/dns/... providers/internal/... providers/vendordata", "a simulator that shares the client's code shares its mistakes"},
+	{"cmd/internal/review/...", "cmd/internal/cli config/... planner/... providers/... state/...", "a form knows what to ask, not what becomes of the answers"},
 	{"cmd/internal/render/...", "cmd/internal/cli providers providers/sim/... state/store", "reports are made of plans and events, not of commands"},
 }
 
 // sole says which package alone may import something.
 var sole = []struct{ deny, only, reason string }{
+	{"charm.land/bubbletea/v2", "cmd/internal/review", "one package draws forms"},
 	{"gocloud.dev/secrets/... filippo.io/age/... golang.org/x/crypto/scrypt", "state/keys", "one place protects keys"},
 }
 

@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script/*.txtar through the program's real entry point, against simulators on loopback TLS.
 // Besides testscript's own commands there are:
 //
-//	weir [CODE] ARGS…      run weir; CODE is the exit code expected, 0 when left out
+//	weir [CODE] ARGS…      run weir; CODE is the exit code expected, 0 when left out. ANSWER is what a person types, with
+//	                       \n between the lines
 //	sim WORLD              start a simulator (quickstart, msp, generate:SPEC) and put its variables in the environment
 //	portal EDIT…           make changes by hand in the simulated portals
 //	fault RULE…            put fault rules in force; with no rule, lift all
@@ -115,7 +116,7 @@ func cmdWeir(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	var stdout, stderr bytes.Buffer
 	app := &cli.App{
-		Stdin: strings.NewReader(ts.Getenv("ANSWER") + "\n"), Stdout: &stdout, Stderr: &lockedWriter{w: &stderr},
+		Stdin: strings.NewReader(strings.ReplaceAll(ts.Getenv("ANSWER"), `\n`, "\n") + "\n"), Stdout: &stdout, Stderr: &lockedWriter{w: &stderr},
 		Env: func(name string) (string, bool) { v := ts.Getenv(name); return v, v != "" },
 		Dir: ts.MkAbs("."), Now: time.Now, Random: randomness{}, Sleep: noWait, StdinTTY: ts.Getenv("ANSWER") != "",
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +35,8 @@ import (
 type applyFlags struct {
 	auto           bool
 	resume         bool
+	review         bool
+	skips          []string
 	json           bool
 	acceptRemovals []string
 	acceptTenants  []string
@@ -57,6 +60,9 @@ func (a *App) applyCommand() *cobra.Command {
 			if o.acceptRemovals, err = parseRemovals(f.acceptRemovals); err != nil {
 				return err
 			}
+			if f.review && (f.auto || f.json || f.resume) {
+				return errors.New("--review asks a person: it does not go with --auto-approve, --json or --resume; --skip and --exclude leave things out without asking")
+			}
 			if f.resume {
 				return a.resume(cmd.Context(), c, f, o, strings.Join(args, ""))
 			}
@@ -71,6 +77,8 @@ func (a *App) applyCommand() *cobra.Command {
 	s.register(flags)
 	flags.BoolVar(&f.auto, "auto-approve", false, "do not ask")
 	flags.BoolVar(&f.resume, "resume", false, "go on with the plan that was approved last, or with PLANFILE, after a failure or an interruption: what is done is left out")
+	flags.BoolVar(&f.review, "review", false, "let single items be left out first: this time, until a date, or as an exemption that is written into the configuration")
+	flags.StringArrayVar(&f.skips, "skip", nil, "leave an account out until a date, in this run and in every later one: `ADDRESS=DATE`")
 	flags.BoolVar(&f.json, "json", false, "print events, one JSON object a line; needs --auto-approve, --resume or a saved plan")
 	flags.StringArrayVar(&f.acceptRemovals, "accept-removals", nil, "let exactly `[KEY=]N` removals pass the limit")
 	flags.StringSliceVar(&f.acceptTenants, "accept-tenants", nil, "let the removal of these tenants pass: `KEY,KEY`")
@@ -150,18 +158,27 @@ func (a *App) planAndApply(ctx context.Context, c configFlags, f applyFlags, o p
 		return errors.New("interrupted; nothing was changed")
 	}
 	w.leftOver()
-	if !f.auto {
-		question := "Apply this?"
-		if o.destroy {
-			question = "Take all this down? There is no undo."
-		}
-		ok, err := a.confirm(ctx, question)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return errors.New("not approved; nothing was changed (R43)")
-		}
+	list, err := w.reviewed(p, f)
+	if err != nil {
+		return err
+	}
+	approved := f.auto
+	switch {
+	case f.review:
+		approved, err = w.review(ctx, list, "")
+	case o.destroy && !f.auto:
+		approved, err = a.confirm(ctx, "Take all this down? There is no undo.")
+	case !f.auto:
+		approved, err = a.confirm(ctx, "Apply this?")
+	}
+	if err != nil {
+		return err
+	}
+	if !approved {
+		return errors.New("not approved; nothing was changed (R43)")
+	}
+	if err := w.leaveOut(ctx, p, o, list); err != nil {
+		return err
 	}
 	return w.apply(ctx, p, f, o, w.keep(ctx, p))
 }
@@ -190,6 +207,21 @@ func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o pla
 		if err := w.showLeft(ctx, p, f, o, plan); err != nil {
 			return err
 		}
+	}
+	if f.review || len(f.skips) > 0 {
+		list, err := w.reviewed(p, f)
+		if err != nil {
+			return err
+		}
+		if f.review {
+			if err := w.reviewSaved(ctx, p, list); err != nil {
+				return err
+			}
+		}
+		if err := w.leaveOut(ctx, p, o, list); err != nil {
+			return err
+		}
+		plan = w.keep(ctx, p) // to go on with the file would be to go on with all that is in it
 	}
 	return w.apply(ctx, p, f, o, plan)
 }
@@ -457,8 +489,9 @@ func reportCode(done *applied) int {
 // takes no lease and writes nothing.
 func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Part, f applyFlags, o planOptions, plan carried, progress render.Progress, known map[string]cty.Value) (done *applied, err error) {
 	reviewed := planned.Review()
-	if planned.Status == planner.Errored || len(reviewed.Items) == 0 && len(planned.Outputs) == 0 && !planned.Bookkeeping {
-		return &applied{part: planned, report: &apply.Report{}, values: w.untouched(ctx, u, planned, o)}, nil
+	_, skips := planned.Skips(nil)
+	if planned.Status == planner.Errored || len(reviewed.Items) == 0 && len(planned.Outputs) == 0 && !planned.Bookkeeping && !skips {
+		return &applied{part: planned, report: &apply.Report{LeftOut: apply.Omitted(planned)}, values: w.untouched(ctx, u, planned, o)}, nil
 	}
 	tenant, err := w.bucket.Tenant(stateKey(u.key))
 	if err != nil {
@@ -502,13 +535,23 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 		}
 	}
 
+	if err := apply.RecordOmissions(leaseCtx, lease, working, planned, func() string { return w.app.id("op") }, w.around.now()); err != nil {
+		return nil, err
+	}
 	// Planning reads a copy: apply changes the working state while later objects are still being planned.
 	prior := working.Clone()
+	mails, objects := planned.LeftOut()
+	if planned.Removed {
+		for _, mail := range mails { // nothing derives them any more
+			objects = append(objects, planner.AccountAddress(planned.AccountPolicy, mail))
+		}
+	}
+	o.excludes = slices.Concat(o.excludes, objects)
 	req, err := w.request(leaseCtx, u, o, prior)
 	if err != nil {
 		return nil, err
 	}
-	req.Known = known
+	req.Known, req.LeftOut = known, mails
 	var part *planner.Part
 	if planned.Removed && !o.destroy {
 		part, _, err = w.rebuildRemoved(leaseCtx, u, o, prior)
@@ -548,6 +591,7 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 		run.Conn, run.Accounts, run.Confirm = u.connected.Conn, u.connected.Writer, u.connected.Confirm
 	}
 	report, err := apply.Run(leaseCtx, run)
+	report.LeftOut = apply.Omitted(planned)
 	return &applied{part: part, report: report, values: report.Values}, err
 }
 

@@ -122,7 +122,8 @@ func (a *App) stateRemoveCommand() *cobra.Command {
 		Use:   "rm ADDRESS…",
 		Short: "Forget objects and accounts; nothing happens to them at the vendor",
 		Long: `Forget objects and accounts; nothing happens to them at the vendor. An ADDRESS is one of state list, takes everything
-below a module or a policy along, and may have * and ? in it.
+below a module or a policy along, and may have * and ? in it. POLICY.skip["ADDRESS"] ends what state show lists as left
+out by a person: from the next plan on the account is decided about again.
 
 What a block still declares is found again by the next plan, which proposes to adopt it. From then on it counts as
 adopted: when its block goes, it is released and not deleted. What no block declares is left alone from now on.`,
@@ -145,7 +146,8 @@ func (w *workspace) forget(ctx context.Context, args []string, f rewriteFlags) e
 	used := map[string]bool{}
 	err := w.eachState(ctx, func(u *unit, s *state.State) error {
 		addresses, mails := chosen(s, args, used)
-		if len(addresses)+len(mails) > 0 {
+		skips := chosenSkips(s, args, used)
+		if len(addresses)+len(mails)+len(skips) > 0 {
 			hit = append(hit, u)
 		}
 		return nil
@@ -171,7 +173,12 @@ func (w *workspace) forget(ctx context.Context, args []string, f rewriteFlags) e
 			command: "state rm", note: "removed from state: " + strings.Join(args, ", "), after: "without them",
 			question: "Forget what is marked with -? Nothing happens to it at the vendor.",
 			change: func(now *state.State) (*state.State, error) {
-				return now.Forget(chosen(now, args, map[string]bool{}))
+				next, err := now.Forget(chosen(now, args, map[string]bool{}))
+				if err != nil {
+					return nil, err
+				}
+				skips := chosenSkips(now, args, map[string]bool{})
+				return next.Unskip(func(s state.Skip) bool { return skips[planner.SkipAddress(&s)] }), nil
 			},
 		})
 		if err != nil {
@@ -183,6 +190,20 @@ func (w *workspace) forget(ctx context.Context, args []string, f rewriteFlags) e
 		w.app.say("What a block still declares the next plan finds again and proposes to adopt; anything else is left alone from now on.")
 	}
 	return nil
+}
+
+// chosenSkips are the addresses of the skips that the arguments name one by one: what names a policy means its accounts.
+func chosenSkips(s *state.State, args []string, used map[string]bool) map[string]bool {
+	out := map[string]bool{}
+	for i := range s.Skips {
+		address := planner.SkipAddress(&s.Skips[i])
+		for _, arg := range args {
+			if strings.Contains(arg, ".skip[") && planner.Matches(address, []string{arg}) {
+				out[address], used[arg] = true, true
+			}
+		}
+	}
+	return out
 }
 
 // chosen are the objects and accounts that the arguments name; used gets those that named something.

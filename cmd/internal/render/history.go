@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-project/weir/planner/apply"
 	"github.com/weir-project/weir/state"
 )
 
@@ -45,9 +46,9 @@ type History struct {
 
 // tally is what a run did, in the fewest words: +2 ~1 -0, 14 accounts.
 func (r *Run) tally() string {
-	added, changed, removed, failed, objects := 0, 0, 0, r.Counts["failed"], 0
+	added, changed, removed, failed, left, objects := 0, 0, 0, r.Counts["failed"], r.Counts[apply.LeaveOut], 0
 	for _, c := range r.Changes {
-		if c.Mail != "" || c.Result == string(state.Failed) {
+		if c.Mail != "" || c.Action == apply.LeaveOut || c.Result == string(state.Failed) {
 			continue
 		}
 		objects++
@@ -66,7 +67,7 @@ func (r *Run) tally() string {
 	}
 	total := 0
 	for action, n := range r.Counts {
-		if action != "failed" {
+		if action != "failed" && action != apply.LeaveOut {
 			total += n
 		}
 	}
@@ -79,6 +80,9 @@ func (r *Run) tally() string {
 	}
 	if failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", failed))
+	}
+	if left > 0 {
+		parts = append(parts, fmt.Sprintf("%d left out", left))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -105,7 +105,7 @@ func Outcomes(w io.Writer, outcomes []Outcome, o Options) error {
 	if o.GoOn != "" {
 		goOn = "go on"
 	}
-	rows := [][]string{{"tenant", "result", "applied", "failed", "held", "not reviewed", "next step"}}
+	rows := [][]string{{"tenant", "result", "applied", "failed", "held", "not reviewed", "left out", "next step"}}
 	total := map[string]int{}
 	quiet := 0
 	for i := range outcomes {
@@ -117,13 +117,13 @@ func Outcomes(w io.Writer, outcomes []Outcome, o Options) error {
 		if out.Tenant.Key == "" && out.Code == 0 && r.Total() == 0 {
 			continue
 		}
-		if len(outcomes) > maxTenants && out.Code == 0 {
+		if len(outcomes) > maxTenants && out.Code == 0 && len(r.LeftOut) == 0 {
 			quiet++
 			continue
 		}
 		rows = append(rows, []string{
 			SafeText(out.name()), out.result(), number(r.Total()), number(len(r.Failed) + len(r.Skipped)), number(len(r.Held) + len(r.Changed)),
-			number(len(r.NotReviewed)), out.next(goOn),
+			number(len(r.NotReviewed)), number(len(r.LeftOut)), out.next(goOn),
 		})
 	}
 	p.blank()
@@ -199,6 +199,7 @@ func (p *printer) details(o *Outcome) {
 		{"Facts changed since the review, so nothing was applied", yellow, r.Changed},
 		{"Held by a guard", yellow, r.Held},
 		{"Not reviewed, left alone", yellow, r.NotReviewed},
+		{"Left out by a person", dim, r.LeftOut},
 	}
 	said := o.Error != ""
 	for _, s := range sections {
@@ -232,9 +233,9 @@ func (p *printer) ending(outcomes []Outcome, total map[string]int) {
 	if words == "" {
 		words = "nothing was changed"
 	}
-	already := 0
-	undone := 0
+	already, left, undone := 0, 0, 0
 	for i := range outcomes {
+		left += len(outcomes[i].report().LeftOut)
 		already += outcomes[i].report().AlreadySo
 		if outcomes[i].Code != 0 {
 			undone++
@@ -251,6 +252,9 @@ func (p *printer) ending(outcomes []Outcome, total map[string]int) {
 		words = fmt.Sprintf("%d done before, %d applied now: %s", already, applied, words)
 	case already > 0:
 		words += fmt.Sprintf("; %d were so already", already)
+	}
+	if left > 0 {
+		words += fmt.Sprintf("; %d left out", left)
 	}
 	if undone == 0 {
 		p.line(p.style(bold+";"+green, "Apply complete: "+words+"."))
@@ -311,7 +315,7 @@ func OutcomesJSON(w io.Writer, outcomes []Outcome, opts Options) error {
 		s.write("info", o.name()+": "+o.result(), "weir_tenant", map[string]any{"weir": map[string]any{
 			"tenant": o.Tenant.Key, "name": o.Tenant.Name, "primary_domain": o.Tenant.PrimaryDomain, "code": o.Code, "result": o.result(),
 			"error": o.Error, "applied": nonNil(r.Applied), "already_so": r.AlreadySo, "failed": items(r.Failed), "skipped": items(r.Skipped),
-			"changed": items(r.Changed), "held": items(r.Held), "not_reviewed": items(r.NotReviewed), "next": o.next(goOn),
+			"changed": items(r.Changed), "held": items(r.Held), "not_reviewed": items(r.NotReviewed), "left_out": items(r.LeftOut), "next": o.next(goOn),
 		}})
 	}
 	summary := map[string]any{"changes": map[string]any{"add": add, "change": change, "import": adopted, "remove": remove, "operation": "apply"}}

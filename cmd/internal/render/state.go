@@ -52,6 +52,7 @@ func State(w io.Writer, s *state.State, o Options) error {
 		}
 		p.blank()
 	}
+	p.skips(s.Skips)
 	if len(s.Outputs) > 0 {
 		p.section("", "Outputs", "")
 		p.rows("    ", outputRows(s.Outputs))
@@ -120,7 +121,7 @@ func StateJSON(w io.Writer, s *state.State) error {
 		"format_version": "1.0", "terraform_version": terraformVersion, "values": values,
 		"weir": map[string]any{
 			"tenant":  map[string]any{"key": s.Tenant.Key, "address": s.Tenant.Address, "primary_domain": s.Tenant.PrimaryDomain},
-			"lineage": s.Lineage, "serial": s.Serial, "realm": s.Realm, "accounts": accounts, "in_doubt": jsonDoubts(s.Doubts()),
+			"lineage": s.Lineage, "serial": s.Serial, "realm": s.Realm, "accounts": accounts, "skips": jsonSkips(s.Skips), "in_doubt": jsonDoubts(s.Doubts()),
 		},
 	})
 }
