@@ -11,8 +11,12 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 	"github.com/weir-project/weir/providers/internal/transport"
 	"github.com/weir-project/weir/providers/resource"
 )
@@ -75,6 +79,8 @@ type call struct {
 	parameters  map[string]any
 	// fields are the properties to return; nil returns all.
 	fields []string
+	// each reads one object of a list that may be long, and returns what tells it apart; nil keeps the objects as rows.
+	each func(*jsonstream.Reader) (string, error)
 }
 
 func (q *call) changes() bool { return !strings.HasPrefix(q.cmdlet, "Get-") }
@@ -115,7 +121,7 @@ func (c *Client) invoke(ctx context.Context, q *call) (*result, error) {
 		target.RawQuery = "$select=" + url.QueryEscape(strings.Join(q.fields, ","))
 	}
 	out := &result{}
-	links, seen := map[string]bool{}, map[string]bool{}
+	links, seen := map[string]bool{}, map[identity]bool{}
 	at := target.String()
 	for page := 1; ; page++ {
 		a, answered, err := c.post(ctx, q, at, body)
@@ -123,16 +129,16 @@ func (c *Client) invoke(ctx context.Context, q *call) (*result, error) {
 			return nil, err
 		}
 		out.warnings = append(out.warnings, a.warnings...)
-		for _, r := range a.rows {
-			if !q.changes() {
-				key := r.key()
-				if seen[key] {
-					return nil, unreadable(q, "the list shows an object twice, so it may lack another; read again")
-				}
-				seen[key] = true
+		for _, key := range a.keys {
+			if q.changes() {
+				break
 			}
-			out.rows = append(out.rows, r)
+			if seen[key] {
+				return nil, unreadable(q, "the list shows an object twice, so it may lack another; read again")
+			}
+			seen[key] = true
 		}
+		out.rows = append(out.rows, a.rows...)
 		if a.next == "" {
 			break
 		}
@@ -199,15 +205,11 @@ func (c *Client) post(ctx context.Context, q *call, at string, body []byte) (*an
 		said, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what arrived is enough for a message
 		return nil, nil, refused(q, resp, said)
 	}
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, nil, unreadable(q, "the answer broke off: "+err.Error())
-	}
 	if resp.StatusCode == http.StatusNoContent && q.changes() {
 		// One client tolerates it as the answer to a change.
 		return &answer{}, nil, nil
 	}
-	a, err := parseAnswer(raw)
+	a, err := readAnswer(jsonstream.New(resp.Body), q.each)
 	if err != nil {
 		return nil, nil, unreadable(q, err.Error())
 	}
@@ -222,60 +224,115 @@ func (c *Client) post(ctx context.Context, q *call, at string, body []byte) (*an
 // row is one object of an answer, without the annotations.
 type row map[string]json.RawMessage
 
-// key tells objects of one answer apart.
+// identity tells objects of one answer apart.
+type identity [16]byte
+
+// identityOf is of the Guid, or of whatever else tells an object apart.
+func identityOf(key string) identity {
+	if id, err := uuid.Parse(key); err == nil {
+		return identity(id)
+	}
+	sum := sha256.Sum256([]byte(key))
+	return identity(sum[:16])
+}
+
 func (r row) key() string {
 	if id, err := r.text("Guid"); err == nil && id != "" {
-		return strings.ToLower(id)
+		return id
 	}
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return ""
 	}
-	sum := sha256.Sum256(raw)
-	return string(sum[:])
+	return string(raw)
 }
 
 // answer is one page.
 type answer struct {
 	rows     []row
+	keys     []identity
 	next     string
 	warnings []string
 }
 
-// parseAnswer reads the body of a success. A body without the list of objects, or with an error in it, is none.
+// parseAnswer reads the body of a success into rows.
 func parseAnswer(raw []byte) (*answer, error) {
-	var w struct {
-		Value    *[]row          `json:"value"`
-		Next     *string         `json:"@odata.nextLink"`
-		Warnings []string        `json:"@adminapi.warnings"`
-		Errors   []any           `json:"@adminapi.errors"`
-		Error    json.RawMessage `json:"error"`
+	return readAnswer(jsonstream.New(bytes.NewBuffer(raw)), nil)
+}
+
+// readAnswer reads the body of a success. A body without the list of objects, or with an error in it, is none. each, when
+// not nil, reads the objects instead; after an error nothing that it read counts.
+func readAnswer(r *jsonstream.Reader, each func(*jsonstream.Reader) (string, error)) (*answer, error) {
+	a := &answer{}
+	listed := false
+	var failure, failures []byte
+	var object error // of each
+	err := r.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "value":
+			if listed = !r.Null(); !listed {
+				return nil
+			}
+			return r.Array(func() error {
+				if r.Null() {
+					object = errors.New("the list of objects holds a null")
+					return object
+				}
+				if each != nil {
+					key, err := each(r)
+					object = err
+					a.keys = append(a.keys, identityOf(key))
+					return err
+				}
+				one, err := readRow(r)
+				a.rows, a.keys = append(a.rows, one), append(a.keys, identityOf(one.key()))
+				return err
+			})
+		case "@odata.nextLink":
+			a.next, err = r.String()
+		case "@adminapi.warnings":
+			a.warnings, err = r.Strings()
+		case "@adminapi.errors":
+			failures, err = r.Raw()
+			failures = bytes.Clone(failures)
+		case "error":
+			failure, err = r.Raw()
+			failure = bytes.Clone(failure)
+		}
+		return err
+	})
+	if err == nil {
+		err = r.End()
 	}
-	if err := json.Unmarshal(raw, &w); err != nil {
-		return nil, fmt.Errorf("the answer is not one of Exchange Online: %w", err)
+	var all []any
+	if err == nil && failures != nil {
+		err = json.Unmarshal(failures, &all)
 	}
 	switch {
-	case len(w.Error) > 0 && string(w.Error) != "null":
-		return nil, fmt.Errorf("the answer says success and holds an error: %s", clean(parseFailure(raw).message))
-	case len(w.Errors) > 0:
-		return nil, fmt.Errorf("the answer holds errors: %s", clean(fmt.Sprint(w.Errors...)))
-	case w.Value == nil:
+	case object != nil:
+		return nil, object
+	case err != nil:
+		return nil, fmt.Errorf("the answer is not one of Exchange Online: %w", err)
+	case len(failure) > 0 && string(failure) != "null":
+		return nil, fmt.Errorf("the answer says success and holds an error: %s", clean(parseFailure(slices.Concat([]byte(`{"error":`), failure, []byte("}"))).message))
+	case len(all) > 0:
+		return nil, fmt.Errorf("the answer holds errors: %s", clean(fmt.Sprint(all...)))
+	case !listed:
 		return nil, errors.New("the answer has no list of objects")
 	}
-	a := &answer{warnings: w.Warnings}
-	if w.Next != nil {
-		a.next = *w.Next
-	}
-	for _, r := range *w.Value {
-		if r == nil {
-			return nil, errors.New("the list of objects holds a null")
-		}
-		for name := range r {
-			if strings.Contains(name, "@") {
-				delete(r, name)
-			}
-		}
-		a.rows = append(a.rows, r)
-	}
 	return a, nil
+}
+
+// readRow reads one object, without the annotations.
+func readRow(r *jsonstream.Reader) (row, error) {
+	out := row{}
+	return out, r.Object(func(name []byte) error {
+		if bytes.IndexByte(name, '@') >= 0 {
+			return nil
+		}
+		key := string(name)
+		raw, err := r.Raw()
+		out[key] = bytes.Clone(raw)
+		return err
+	})
 }

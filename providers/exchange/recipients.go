@@ -2,11 +2,13 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
 
 	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 )
 
 // kinds maps RecipientTypeDetails (Microsoft, Get-Mailbox). A kind that is not here is unknown, so that nothing happens
@@ -73,32 +75,64 @@ func disagreement(all, special map[string]directory.Kind) string {
 }
 
 func (c *Client) mailboxes(ctx context.Context, op string, parameters map[string]any) (map[string]directory.Kind, error) {
+	kinds := map[string]directory.Kind{}
 	q := &call{op: op, subject: c.tenant, cmdlet: "Get-Mailbox", parameters: parameters,
 		fields: []string{"Guid", "ExternalDirectoryObjectId", "RecipientTypeDetails"}}
-	out, err := c.invoke(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	kinds := make(map[string]directory.Kind, len(out.rows))
-	for _, r := range out.rows {
-		f := fields{row: r, err: r.need("ExternalDirectoryObjectId", "RecipientTypeDetails")}
-		id, details := strings.ToLower(f.text("ExternalDirectoryObjectId")), f.text("RecipientTypeDetails")
-		if f.err != nil {
-			return nil, unreadable(q, f.err.Error())
+	q.each = func(r *jsonstream.Reader) (string, error) {
+		m, err := readMailbox(r)
+		if err != nil {
+			return "", err
 		}
-		if id == "" {
-			continue // a system mailbox: the directory has no entry that it could tell about
+		if m.object == "" {
+			return m.guid, nil // a system mailbox: the directory has no entry that it could tell about
 		}
+		id := strings.ToLower(m.object)
 		if _, twice := kinds[id]; twice {
-			return nil, unreadable(q, fmt.Sprintf("two mailboxes belong to the directory object %s", clean(id)))
+			return "", fmt.Errorf("two mailboxes belong to the directory object %s", clean(id))
 		}
-		kind, ok := mailboxKinds[strings.ToLower(details)]
+		kind, ok := mailboxKinds[strings.ToLower(m.details)]
 		if !ok {
 			kind = directory.UnknownKind
 		}
 		kinds[id] = kind
+		return m.guid, nil
+	}
+	if _, err := c.invoke(ctx, q); err != nil {
+		return nil, err
 	}
 	return kinds, nil
+}
+
+// mailbox is what is read of one; guid falls back to the directory object for a mailbox without.
+type mailbox struct{ guid, object, details string }
+
+func readMailbox(r *jsonstream.Reader) (m mailbox, err error) {
+	var object, details bool
+	err = r.Object(func(name []byte) (err error) {
+		switch string(name) {
+		case "Guid":
+			m.guid, err = r.String()
+		case "ExternalDirectoryObjectId":
+			object = true
+			m.object, err = r.String()
+		case "RecipientTypeDetails":
+			details = true
+			m.details, err = r.Word()
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return m, err
+	case !object:
+		return m, errors.New("an object came without ExternalDirectoryObjectId")
+	case !details:
+		return m, errors.New("an object came without RecipientTypeDetails")
+	}
+	if m.guid == "" {
+		m.guid = m.object + " " + m.details
+	}
+	return m, nil
 }
 
 func (c *Client) dynamicGroups(ctx context.Context) ([]*directory.Entry, error) {
