@@ -7,7 +7,7 @@ import (
 )
 
 // exampleWorlds names the world that each example is made for.
-var exampleWorlds = map[string]string{"quickstart": "quickstart", "msp": "msp"}
+var exampleWorlds = map[string]string{"quickstart": "quickstart", "msp": "msp", "scale": "generate:users=2000,groups=50,seed=7,onboarded=true"}
 
 // TestExamples: each example, copied into an empty folder, plans, applies and is done, with nothing but --simulate.
 func TestExamples(t *testing.T) {

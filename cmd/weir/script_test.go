@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) {
 	// "weir" itself is a command of the scripts; this is the program as a process, for scripts and
 	// tests that kill it.
-	testscript.Main(m, map[string]func(){"weir-process": process})
+	testscript.Main(m, map[string]func(){"weir-process": process, "scale-bare": scaleBare, "scale-people": scalePeople})
 }
 
 // TestScripts runs testdata/script/*.txtar through the program's real entry point, against simulators on loopback TLS.

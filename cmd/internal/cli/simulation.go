@@ -29,7 +29,7 @@ type simulationFlags struct {
 
 func (f *simulationFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.simulate, "simulate", false, "run against a simulator in this process; world and state are kept under .weir/simulate/")
-	flags.StringVar(&f.world, "world", "quickstart", "the `WORLD` a first --simulate begins with: quickstart, msp, or a world file")
+	flags.StringVar(&f.world, "world", "quickstart", "the `WORLD` a first --simulate begins with: quickstart, msp, generate:SPEC, or a world file")
 }
 
 // surroundings is where a run takes place: at the live vendors, or in a simulated world.
@@ -182,7 +182,7 @@ func simulatorEndpoints(server *sim.Server) providers.Endpoints {
 	return providers.Endpoints{Login: u.Login, Graph: u.Graph, Exchange: u.Exchange, Essentials: u.Essentials, DNS: server.DNS(), CA: server.CA()}
 }
 
-// newWorld is a built-in world by name, or one from a file.
+// newWorld is a built-in world by name, a generated one, or one from a file.
 func (a *App) newWorld(name string) (*world.World, error) {
 	switch name {
 	case "quickstart":
@@ -190,9 +190,12 @@ func (a *App) newWorld(name string) (*world.World, error) {
 	case "msp":
 		return world.MSP(), nil
 	}
+	if spec, ok := strings.CutPrefix(name, "generate:"); ok {
+		return a.simulatedWorld("", spec)
+	}
 	w, err := loadWorld(a.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no world %q: the built-in ones are quickstart and msp, anything else is a file", name)
+		return nil, fmt.Errorf("there is no world %q: the built-in ones are quickstart and msp, generate:SPEC makes one, anything else is a file", name)
 	}
 	return w, err
 }
