@@ -55,6 +55,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		Sync:          req.Sync,
 		Now:           req.Now,
 	}
+	request.DomainsDoubt = p.domainDoubt(req, request.Domains)
 	allowance := p.allow(req, &request.Policy.Safeguard)
 	if p.createsOrganization() {
 		// An organization that this plan creates has no accounts yet: that is known without reading.

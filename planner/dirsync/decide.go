@@ -122,6 +122,10 @@ func (d *decider) prepare() {
 		// A domain named twice is registered once; it relays if either says so.
 		d.domains[name] = Domain{Name: name, Relay: dom.Relay || d.domains[name].Relay}
 	}
+	if d.req.DomainsDoubt != "" {
+		// An alias under a domain that is only missing from the list must not be taken away.
+		d.problem("%s", d.req.DomainsDoubt)
+	}
 	d.known = knowns(d.req.Known, d.p.Address)
 
 	if r := d.req.Directory; r == nil {

@@ -54,6 +54,8 @@ type Removal struct {
 type Request struct {
 	Policy  Policy
 	Domains []Domain
+	// DomainsDoubt says why Domains may lack some; "" when they are whole.
+	DomainsDoubt string
 	// Directory and Accounts are the two reads; nil counts as unreadable.
 	Directory *directory.Reading
 	Accounts  *directory.AccountReading

@@ -1065,6 +1065,12 @@ var table = []struct {
 		f.person("alice")
 		f.exempt(AsFunctional, "alice@c.com")
 	}, []string{"skip alice incomplete_read"}},
+	{"domains in doubt: an alias under one that is missing stays", func(f *fixture) {
+		p := f.person("alice", "alice@c.org")
+		p.e.Surname = "Other"
+		f.leaver("gone")
+		f.req.Domains, f.req.DomainsDoubt = f.req.Domains[:1], "the registered domains could not be read"
+	}, []string{"update alice (directory)", "skip gone incomplete_read"}},
 	{"accounts incomplete: nothing at all", func(f *fixture) {
 		f.req.Accounts.Proof = directory.Proof{Problem: "timeout"}
 		f.entry("new", directory.User)
