@@ -178,7 +178,7 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan file: %w", err)
 	}
-	data, err := unpackPlan(packed)
+	data, err := unpackFile("plan file", packed)
 	if err != nil {
 		return nil, err
 	}
@@ -219,24 +219,24 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 	return p, nil
 }
 
-// unpackPlan decompresses a plan within the limits.
-func unpackPlan(packed []byte) ([]byte, error) {
+// unpackFile decompresses a plan file, or another of its kind (what), within the limits.
+func unpackFile(what string, packed []byte) ([]byte, error) {
 	limit := min(maxPlanSize, max(freePlanSize, maxPlanRatio*len(packed)))
 	if len(packed) > maxPlanSize {
-		return nil, fmt.Errorf("plan file is larger than %d MiB", maxPlanSize>>20)
+		return nil, fmt.Errorf("%s is larger than %d MiB", what, maxPlanSize>>20)
 	}
 	z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderMaxMemory(maxPlanSize),
 		zstd.WithDecoderMaxWindow(maxPlanWindow), zstd.WithDecoderConcurrency(1))
 	if err != nil {
-		return nil, fmt.Errorf("plan file: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	defer z.Close()
 	data, err := io.ReadAll(io.LimitReader(z, int64(limit)+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("plan file is damaged: %w", err)
+		return nil, fmt.Errorf("%s is damaged: %w", what, err)
 	case len(data) > limit:
-		return nil, fmt.Errorf("plan file is damaged: %d KiB unpack to more than %d MiB", len(packed)>>10, limit>>20)
+		return nil, fmt.Errorf("%s is damaged: %d KiB unpack to more than %d MiB", what, len(packed)>>10, limit>>20)
 	}
 	depth, quoted := 0, false
 	for i := 0; i < len(data); i++ {
@@ -248,7 +248,7 @@ func unpackPlan(packed []byte) ([]byte, error) {
 		case quoted:
 		case c == '{' || c == '[':
 			if depth++; depth > maxPlanDepth {
-				return nil, fmt.Errorf("plan file is damaged: it is nested deeper than %d", maxPlanDepth)
+				return nil, fmt.Errorf("%s is damaged: it is nested deeper than %d", what, maxPlanDepth)
 			}
 		case c == '}' || c == ']':
 			depth--

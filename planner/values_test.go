@@ -253,7 +253,7 @@ func FuzzReadPlan(f *testing.F) {
 	}
 	for _, file := range [][]byte{b.Bytes(), real, []byte(fileMagic)} {
 		f.Add(file, false)
-		if document, err := unpackPlan(file[len(fileMagic):]); err == nil {
+		if document, err := unpackFile("plan file", file[len(fileMagic):]); err == nil {
 			f.Add(document, true)
 		}
 	}

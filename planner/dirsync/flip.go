@@ -200,7 +200,8 @@ func (c *changes) words() {
 		mine[x] = true
 	}
 	if len(c.LeftOut) > 0 {
-		c.add(1, InState, "take back that "+c.LeftOut[0].Address+" is left out", "", func(r *Request) {
+		c.add(1, InState, "take back that "+c.LeftOut[0].Address+" is left out",
+			fmt.Sprintf("weir state rm '%s.skip[%q]'\n", c.req.Policy.Address, c.LeftOut[0].Address), func(r *Request) {
 			skips := map[string]time.Time{}
 			for x, until := range r.Skips {
 				if !mine[directory.Fold(x)] {

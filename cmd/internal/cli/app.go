@@ -136,7 +136,7 @@ func (a *App) command() *cobra.Command {
 	flags.StringVar(&a.global.logFormat, "log-format", "text", "progress on standard error as text or json")
 	root.AddCommand(
 		a.validateCommand(), a.planCommand(), a.applyCommand(), a.syncCommand(), a.driftCommand(), a.doctorCommand(),
-		a.explainCommand(),
+		a.explainCommand(), a.recordCommand(),
 		a.destroyCommand(), a.showCommand(),
 		a.outputCommand(), a.stateCommand(), a.simulateCommand(), a.versionCommand(),
 	)

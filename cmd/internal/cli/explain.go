@@ -44,6 +44,16 @@ for the whole tenant. Nothing is changed and no lock is taken.
 				return err
 			}
 			defer func() { err = errors.Join(err, w.close()) }()
+			switch {
+			case o.csv:
+			case o.json && o.all:
+				err = w.announceJSON()
+			case !o.json:
+				err = w.announce("")
+			}
+			if err != nil {
+				return err
+			}
 			if o.all {
 				return w.explainAll(cmd.Context(), o)
 			}
@@ -52,6 +62,7 @@ for the whole tenant. Nothing is changed and no lock is taken.
 	}
 	flags := cmd.Flags()
 	c.register(flags)
+	c.registerRecording(flags)
 	flags.BoolVar(&o.all, "all", false, "tell of every address of the tenant, one line each")
 	flags.BoolVar(&o.csv, "csv", false, "with --all: comma-separated values for a spreadsheet")
 	flags.BoolVar(&o.json, "json", false, "print JSON: one object, or with --all one a line")

@@ -46,6 +46,9 @@ func (a *App) planCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx := cmd.Context()
+			if c.recording != "" && out != "" {
+				return errors.New("--out: a plan of a recording cannot be applied; plan without --recording to save one")
+			}
 			w, err := a.open(ctx, c)
 			if err != nil {
 				return err
@@ -74,6 +77,17 @@ func (a *App) planCommand() *cobra.Command {
 			options.Names, options.Flags = names, a.repeated(c)
 			switch {
 			case asJSON:
+				err = w.announceJSON()
+			case markdown:
+				err = w.announce("> ")
+			default:
+				err = w.announce("")
+			}
+			if err != nil {
+				return err
+			}
+			switch {
+			case asJSON:
 				err = render.Events(a.Stdout, p)
 			case markdown:
 				err = render.Markdown(a.Stdout, p, options)
@@ -91,6 +105,7 @@ func (a *App) planCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	c.register(flags)
+	c.registerRecording(flags)
 	s.register(flags)
 	flags.StringVar(&out, "out", "", "save the plan to `FILE`, to be applied as reviewed")
 	flags.BoolVar(&asJSON, "json", false, "print the events that Terraform prints, one JSON object a line")

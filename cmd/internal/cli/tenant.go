@@ -34,6 +34,9 @@ type planOptions struct {
 	sync bool
 	// inquire, when given, is told what the decisions about each tenant's accounts rest on.
 	inquire func(planner.Inquiry)
+	// observed and answered, when given, are told what was read: by the readers, and by data blocks.
+	observed func(*state.State, *planner.Observation)
+	answered func(config.DataRead, cty.Value, error)
 }
 
 // unit is one tenant of a run, or the root (key "").
@@ -152,6 +155,10 @@ func (w *workspace) request(ctx context.Context, u *unit, o planOptions, prior *
 		asApplied(u, prior)
 		req.Tenant = u.identity
 	}
+	if w.recording != nil {
+		w.replay(u, &req)
+		return req, nil
+	}
 	if u.connected == nil {
 		connected, err := w.connect(u)
 		if err != nil {
@@ -167,7 +174,14 @@ func (w *workspace) request(ctx context.Context, u *unit, o planOptions, prior *
 	w.notice(u, req.Observed)
 	req.Facts = planner.NewFacts(req.Observed.Directory)
 	req.Data = func(ctx context.Context, read config.DataRead) (cty.Value, error) {
-		return read.Type.Read(ctx, u.connected.Conn, read.Config)
+		v, err := read.Type.Read(ctx, u.connected.Conn, read.Config)
+		if o.answered != nil {
+			o.answered(read, v, err)
+		}
+		return v, err
+	}
+	if o.observed != nil {
+		o.observed(prior, req.Observed)
 	}
 	return req, nil
 }
@@ -184,6 +198,9 @@ func (o planOptions) accepted(key string) int {
 
 // prior reads the unit's state and refuses one of another realm or configuration.
 func (w *workspace) prior(ctx context.Context, u *unit) (*state.State, error) {
+	if w.recording != nil {
+		return w.recordedState(), nil
+	}
 	tenant, err := w.bucket.Tenant(stateKey(u.key))
 	if err != nil {
 		return nil, err
@@ -247,34 +264,55 @@ func (w *workspace) connect(u *unit) (*providers.Tenant, error) {
 // readers are what the unit is read with: the types that the configuration or its state names, and people only when
 // something asks for them.
 func (w *workspace) readers(u *unit, prior *state.State) live.Readers {
-	used := map[string]bool{}
-	if u.tenant != nil {
-		for name := range w.graph.Types() {
-			used[name] = true
-		}
-	}
-	for _, obj := range prior.Objects {
-		used[obj.Type] = true
-	}
+	asks := w.asks(u, prior)
 	if w.everyType {
-		w.useEvery(u, used)
+		w.useEvery(u, asks.types)
+		asks.settle(prior)
 	}
 	r := live.Readers{Conn: u.connected.Conn}
 	for _, t := range w.registry.Types() {
-		if used[t.Name] {
+		if asks.types[t.Name] {
 			r.Types = append(r.Types, t)
 		}
 	}
-	if used["sync_policy"] || used["exemption"] || prior.Accounts.Len() > 0 {
-		r.Directory, r.Accounts = u.connected.Directory, u.connected.Accounts
+	if asks.directory {
+		r.Directory = u.connected.Directory
 	}
-	if used["tenant"] || used["domain"] {
+	if asks.accounts {
 		r.Accounts = u.connected.Accounts
 	}
-	if used["domain"] || used["m365_connector"] || used["tenant"] {
+	if asks.mail {
 		r.Mail = u.connected.Mail
 	}
 	return w.unbroken(u, r)
+}
+
+// questions are what the configuration and the state of one unit ask the vendors.
+type questions struct {
+	types                     map[string]bool
+	directory, accounts, mail bool
+}
+
+func (w *workspace) asks(u *unit, prior *state.State) *questions {
+	q := &questions{types: map[string]bool{}}
+	if u.tenant != nil {
+		for name := range w.graph.Types() {
+			q.types[name] = true
+		}
+	}
+	for _, obj := range prior.Objects {
+		q.types[obj.Type] = true
+	}
+	q.settle(prior)
+	return q
+}
+
+// settle says what else has to be read for the types.
+func (q *questions) settle(prior *state.State) {
+	used := q.types
+	q.directory = used["sync_policy"] || used["exemption"] || prior.Accounts.Len() > 0
+	q.accounts = q.directory || used["tenant"] || used["domain"]
+	q.mail = used["domain"] || used["m365_connector"] || used["tenant"]
 }
 
 // unbroken closes the providers that refused this run before.

@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/weir-project/weir/config"
+	"github.com/weir-project/weir/planner"
 	"github.com/weir-project/weir/planner/fleet"
 	"github.com/weir-project/weir/providers"
 	"github.com/weir-project/weir/providers/resource"
@@ -43,6 +44,8 @@ type configFlags struct {
 	// fromPlaintext lets states be read that are not encrypted though the configuration says so. It is no flag of every
 	// command: state rekey sets it.
 	fromPlaintext bool
+	// recording is a file to read instead of the vendors and state; at is the clock then, RFC 3339, "" for the recording's.
+	recording, at string
 	// unconnected says that the command asks no vendor, so that no credential has to be there.
 	unconnected bool
 }
@@ -82,6 +85,8 @@ type workspace struct {
 	fresh   bool
 	// digest stands for sources and variables.
 	digest string
+	// recording, if not nil, stands in for the vendors and for state.
+	recording *planner.Recording
 	// heads are the tenants in state, for those whose key changed.
 	heads knownHeads
 	// everyType reads tenants whole, whatever their configuration and state name (doctor).
@@ -93,6 +98,9 @@ type workspace struct {
 
 // open loads the configuration and connects to state. Diagnostics are printed; a codeError then ends the command.
 func (a *App) open(ctx context.Context, f configFlags) (*workspace, error) {
+	if f.recording != "" {
+		return a.openRecording(f)
+	}
 	around, err := a.surroundings(ctx, f.simulationFlags)
 	if err != nil {
 		return nil, err
