@@ -202,14 +202,14 @@ func (c *changes) words() {
 	if len(c.LeftOut) > 0 {
 		c.add(1, InState, "take back that "+c.LeftOut[0].Address+" is left out",
 			fmt.Sprintf("weir state rm '%s.skip[%q]'\n", c.req.Policy.Address, c.LeftOut[0].Address), func(r *Request) {
-			skips := map[string]time.Time{}
-			for x, until := range r.Skips {
-				if !mine[directory.Fold(x)] {
-					skips[x] = until
+				skips := map[string]time.Time{}
+				for x, until := range r.Skips {
+					if !mine[directory.Fold(x)] {
+						skips[x] = until
+					}
 				}
-			}
-			r.Skips = skips
-		})
+				r.Skips = skips
+			})
 	}
 	if c.Declared {
 		c.add(2, InConfiguration, "remove the account block that declares it", "", func(r *Request) {
