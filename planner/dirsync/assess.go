@@ -406,8 +406,10 @@ func (d *decider) unchanged(u *unit, linked bool, owned []string) {
 func (d *decider) compareHosted(u *unit, linked bool) {
 	v, e, a, k := u.verdict, u.entry, u.account, u.known
 	after := *a
-	exempt := ""
+	exempt, action := "", Convert
 	switch {
+	case v.want == wantFunctional && a.Type == directory.FunctionalAccount && !a.Active && k != nil && k.Converted:
+		after.Active, action = true, Enable // it was converted so that it goes on receiving
 	case v.want == wantFunctional && !e.Kind.IsGroup() && a.Type != directory.FunctionalAccount && !a.Type.IsAdmin():
 		after.Type, after.Active, exempt = directory.FunctionalAccount, true, "add"
 	case v.want == wantUser && a.Type == directory.FunctionalAccount:
@@ -431,7 +433,10 @@ func (d *decider) compareHosted(u *unit, linked bool) {
 	}
 	asked := after
 	after = *rest
-	w := d.newWork(u, Convert, &after, append(d.chain(e, v), linkReasons(u, linked)...))
+	if exempt == "add" {
+		after.Active = true // it was the vendor's sync that disabled it, because of the blocked sign-in (R32), and not a person
+	}
+	w := d.newWork(u, action, &after, append(d.chain(e, v), linkReasons(u, linked)...))
 	w.ask(&asked)
 	w.Record = after.Address
 	w.Exempt = exempt
@@ -439,8 +444,10 @@ func (d *decider) compareHosted(u *unit, linked bool) {
 	w.Adopt = k == nil
 	w.Created = k != nil && k.Created
 	w.Cause = d.cause(u)
-	w.Reasons = append(w.Reasons, actionReason(Convert, a, &after, k),
-		Reason{Rule: "R40", Text: "The vendor's sync must not see it as long as it is a functional account: its exemption is written first and removed last."})
+	w.Reasons = append(w.Reasons, actionReason(action, a, &after, k))
+	if exempt != "" {
+		w.Reasons = append(w.Reasons, Reason{Rule: "R40", Text: "The vendor's sync must not see it as long as it is a functional account: its exemption is written first and removed last."})
+	}
 }
 
 func (d *decider) newWork(u *unit, action Action, after *directory.Account, reasons []Reason) *work {

@@ -868,6 +868,16 @@ var table = []struct {
 		f.person("alice").e.Enabled = false
 		f.req.Policy.Engine = EngineEssentials
 	}, []string{"convert alice functional_account (directory) exempt:add"}},
+	{"essentials: blocked becomes functional, and active, after the vendor's sync disabled it", func(f *fixture) {
+		p := f.person("alice")
+		p.e.Enabled, p.a.Active = false, false
+		f.req.Policy.Engine, f.req.Sync = EngineEssentials, true
+	}, []string{"convert alice functional_account active (directory) exempt:add"}},
+	{"essentials: what was converted goes on receiving", func(f *fixture) {
+		p := f.place("alice", directory.User)
+		p.e.Enabled, p.a.Active, p.k.Converted = false, false, true
+		f.req.Policy.Engine = EngineEssentials
+	}, []string{"enable alice (drift)"}},
 	{"essentials: shared mailbox becomes functional behind an exemption", func(f *fixture) {
 		f.entry("info", directory.SharedMailbox)
 		f.account("info", directory.EndUser).Active = false
