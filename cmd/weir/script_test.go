@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 //	nochange / changes N   the number of changing calls since the last look is 0 / N ("+" for at least one)
 //	example NAME           copy examples/NAME into the working folder
 //
-// and those of commands.
+// and those of commands and watchCommands.
 func TestScripts(t *testing.T) {
 	all := map[string]func(*testscript.TestScript, bool, []string){
 		"weir": cmdWeir, "sim": cmdSim, "portal": cmdPortal, "fault": cmdFault, "clock": cmdClock, "dump": cmdDump,
@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 		"example": cmdExample,
 	}
 	maps.Copy(all, commands)
+	maps.Copy(all, watchCommands)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -76,6 +77,7 @@ type script struct {
 	server *sim.Server
 	seen   int          // changing calls already looked at
 	calls  int          // calls of any kind already looked at
+	watch  *watch       // whose mail must go on arriving; nil for nobody's
 	letgo  func() error // gives back the tenant that another run holds; nil when none does
 }
 
@@ -120,6 +122,10 @@ func cmdWeir(ts *testscript.TestScript, neg bool, args []string) {
 		Env: func(name string) (string, bool) { v := ts.Getenv(name); return v, v != "" },
 		Dir: ts.MkAbs("."), Now: time.Now, Random: randomness{}, Sleep: noWait, StdinTTY: ts.Getenv("ANSWER") != "",
 	}
+	s := scriptOf(ts)
+	if s.watch != nil {
+		app.AroundVendors = s.watch.around
+	}
 	code := cli.Main(app, args)
 	_, _ = ts.Stdout().Write(stdout.Bytes())
 	_, _ = ts.Stderr().Write(stderr.Bytes())
@@ -128,6 +134,7 @@ func cmdWeir(ts *testscript.TestScript, neg bool, args []string) {
 	if code != want {
 		ts.Fatalf("exit code %d, want %d\n[stdout]\n%s[stderr]\n%s", code, want, stdout.String(), stderr.String())
 	}
+	s.watch.check(ts)
 }
 
 // lockedWriter lets tenants report progress at the same time.
