@@ -22,6 +22,9 @@ const (
 	dayLong       = 24 * time.Hour
 )
 
+// deciding is what the checks check; mutants_test.go puts wrong ones in its place to see that they are caught.
+var deciding = Decide
+
 // predicate is a condition written in Go.
 type predicate struct {
 	text  string
@@ -413,7 +416,7 @@ func carryOut(t tester, req Request, res *Result) Request {
 // settled fails unless a second plan finds nothing to do but what is held.
 func settled(t tester, req Request) {
 	t.Helper()
-	res := Decide(req)
+	res := deciding(req)
 	for _, w := range res.Decisions {
 		if w.Held == "" {
 			t.Errorf("after apply the plan still has: %s %s: %v", w.Action, w.Address, w.Reasons)

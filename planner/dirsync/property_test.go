@@ -177,9 +177,9 @@ func TestAnyTenant(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		req := drawRequest(t)
 		for range rapid.IntRange(1, 4).Draw(t, "rounds") {
-			res := Decide(req)
+			res := deciding(req)
 			checkInvariants(t, req, res)
-			if a, b := summary(res), summary(Decide(turnedRound(req))); !slices.Equal(a, b) {
+			if a, b := summary(res), summary(deciding(turnedRound(req))); !slices.Equal(a, b) {
 				t.Fatalf("order matters:\n%s\n---\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
 			}
 			doubted(t, req)
@@ -188,7 +188,7 @@ func TestAnyTenant(t *testing.T) {
 			// What is held may pass when additions have widened the base of the percentage. What collided, was released
 			// or was deleted out of scope may leave an address or a record to somebody else, who comes one plan later, as does who waits.
 			if res.SkipCounts[string(SkipCollision)]+len(res.Forget)+len(res.Waits) > 0 || slices.ContainsFunc(res.Decisions, func(w Decision) bool { return w.Action == Delete }) {
-				req = carryOut(t, req, Decide(req))
+				req = carryOut(t, req, deciding(req))
 			}
 			if len(res.Held) == 0 {
 				settled(t, req)

@@ -60,6 +60,12 @@ var table = []struct {
 		[]string{"skip alice guest"}},
 	{"dynamic distribution list", func(f *fixture) { f.entry("all", directory.DynamicDistributionGroup) },
 		[]string{"skip all dynamic_group"}},
+	{"shared mailbox whose sign-in was never blocked is none the less one", func(f *fixture) {
+		e := f.entry("info", directory.SharedMailbox)
+		e.Enabled, e.Licensed = true, true
+	}, []string{"add info functional_account (directory)"}},
+	{"a group's account deactivated in the portal", func(f *fixture) { f.place("team", directory.DistributionGroup).a.Active = false },
+		[]string{"enable team (drift)"}},
 	{"unknown kind, licensed and enabled, is a user", func(f *fixture) { f.entry("alice", directory.UnknownKind).Licensed = true },
 		[]string{"add alice end_user (directory)"}},
 	{"unknown kind, unlicensed", func(f *fixture) { f.entry("alice", directory.UnknownKind) },
@@ -1136,7 +1142,7 @@ func TestDecisionTable(t *testing.T) {
 			row.with(f)
 			req := f.request()
 			before := fingerprint(req)
-			res := Decide(req)
+			res := deciding(req)
 			if got := summary(res); !slices.Equal(got, row.want) {
 				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(row.want, "\n  "))
 			}
@@ -1154,7 +1160,7 @@ func TestDecisionTable(t *testing.T) {
 				}
 			}
 			checkInvariants(t, req, res)
-			if turned := summary(Decide(turnedRound(req))); !slices.Equal(turned, row.want) {
+			if turned := summary(deciding(turnedRound(req))); !slices.Equal(turned, row.want) {
 				t.Errorf("in reverse order: got\n  %s", strings.Join(turned, "\n  "))
 			}
 			if req.Accounts != nil && req.Directory != nil && req.Accounts.Proof.Complete && len(res.Waits) == 0 {
