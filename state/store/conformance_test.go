@@ -263,20 +263,37 @@ func conformTenant(t *testing.T, s Store) {
 	if err != nil || len(st.Objects) != 2 || len(st.InDoubt) != 0 {
 		t.Errorf("%v, %d objects, %d in doubt", err, len(st.Objects), len(st.InDoubt))
 	}
-	if err := tn.PutBlob(t.Context(), "directory-1", []byte("cache")); err != nil {
+	blobs, err := tn.OpenBlobs(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tn.PutBlob(t.Context(), "directory-1", []byte("other")); !errors.Is(err, ErrConflict) {
+	if err := blobs.Put(t.Context(), "directory-1", []byte("cache")); err != nil {
+		t.Fatal(err)
+	}
+	if err := blobs.Put(t.Context(), "directory-1", []byte("other")); !errors.Is(err, ErrConflict) {
 		t.Errorf("a blob replaced: %v, want ErrConflict", err)
 	}
-	if body, err := tn.Blob(t.Context(), "directory-1"); err != nil || !bytes.Equal(body, []byte("cache")) {
+	if body, err := blobs.Get(t.Context(), "directory-1"); err != nil || !bytes.Equal(body, []byte("cache")) {
 		t.Errorf("blob: %v %q", err, body)
 	}
-	if _, err := tn.Blob(t.Context(), "directory-2"); !errors.Is(err, ErrAbsent) {
+	if _, err := blobs.Get(t.Context(), "directory-2"); !errors.Is(err, ErrAbsent) {
 		t.Errorf("no blob: %v, want ErrAbsent", err)
 	}
-	if names, err := tn.Blobs(t.Context()); err != nil || !slices.Equal(names, []string{"directory-1"}) {
+	if names, err := blobs.List(t.Context()); err != nil || !slices.Equal(names, []string{"directory-1"}) {
 		t.Errorf("blobs: %v %q", err, names)
+	}
+	if err := errors.Join(blobs.Remove(t.Context(), "directory-1"), blobs.Remove(t.Context(), "directory-1")); err != nil {
+		t.Error(err)
+	}
+	if names, err := blobs.List(t.Context()); err != nil || len(names) != 0 {
+		t.Errorf("blobs after their removal: %v %q", err, names)
+	}
+	stateless, err := tn.b.Tenant("stateless")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stateless.OpenBlobs(t.Context()); !errors.Is(err, ErrAbsent) {
+		t.Errorf("blobs of a tenant without state: %v, want ErrAbsent", err)
 	}
 }
 

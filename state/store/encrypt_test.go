@@ -76,7 +76,7 @@ func TestNothingReadableIsStored(t *testing.T) {
 				t.Fatal(err)
 			}
 			release(t, l)
-			if err := tn.PutBlob(t.Context(), "cache", []byte("canary.person@contoso.example")); err != nil {
+			if err := putBlob(t.Context(), tn, "cache", []byte("canary.person@contoso.example")); err != nil {
 				t.Fatal(err)
 			}
 			found := 0
@@ -96,7 +96,7 @@ func TestNothingReadableIsStored(t *testing.T) {
 			if encrypted && found > 0 || !encrypted && found < 4 {
 				t.Errorf("%d objects show the person's address", found)
 			}
-			if got, err := tn.Blob(t.Context(), "cache"); err != nil || string(got) != account.Address {
+			if got, err := getBlob(t.Context(), tn, "cache"); err != nil || string(got) != account.Address {
 				t.Errorf("blob: %q, %v", got, err)
 			}
 			if s, err := tn.State(t.Context()); err != nil || s.Accounts.Get(account.Address) == nil {

@@ -35,7 +35,7 @@ func life(s Store) error {
 		l.Record(ctx, []state.Outcome{done(1)}),
 		l.Checkpoint(ctx),
 		l.Record(ctx, []state.Outcome{done(2)}),
-		b.retry(ctx, nil, func() error { return tn.PutBlob(ctx, "directory-1", []byte(strings.Repeat("cache ", 100))) }),
+		b.retry(ctx, nil, func() error { return putBlob(ctx, tn, "directory-1", []byte(strings.Repeat("cache ", 100))) }),
 		l.Release(ctx))
 	if err != nil {
 		return err

@@ -107,7 +107,7 @@ func specimen(tb testing.TB, s Store, key string, o Options) {
 			tb.Fatal(err)
 		}
 	}
-	if err := tn.PutBlob(context.Background(), "directory-1", []byte("cached")); err != nil {
+	if err := putBlob(context.Background(), tn, "directory-1", []byte("cached")); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -136,7 +136,7 @@ func checkSpecimen(tb testing.TB, tn *Tenant) {
 	if err != nil || len(a.Broken) > 0 || len(a.Runs) != 3 || a.Runs[0].Note != "domain.d2 is forgotten" || a.Runs[1].Who != "alice" {
 		tb.Errorf("audit: %v, %+v", err, a)
 	}
-	if body, err := tn.Blob(ctx, "directory-1"); err != nil || string(body) != "cached" {
+	if body, err := getBlob(ctx, tn, "directory-1"); err != nil || string(body) != "cached" {
 		tb.Errorf("blob: %q, %v", body, err)
 	}
 }

@@ -177,43 +177,4 @@ func (t *Tenant) checkHeadless(ctx context.Context) error {
 	return nil
 }
 
-const blobFolder = "blob/"
-
-// PutBlob keeps bytes beside the state under a name of one segment; what is
-// there already stays, and ErrConflict says so. It is for caches, which a run
-// may write without a lease. ErrAbsent says that the tenant has no state yet.
-func (t *Tenant) PutBlob(ctx context.Context, name string, body []byte) error {
-	if _, _, err := t.head(ctx); err != nil {
-		return err // it says how to encrypt
-	}
-	key := t.prefix + blobFolder + name
-	_, err := t.create(ctx, key, body, t.b.soon)
-	return err
-}
-
-// Blob returns bytes kept by PutBlob, or ErrAbsent.
-func (t *Tenant) Blob(ctx context.Context, name string) ([]byte, error) {
-	if _, _, err := t.head(ctx); err != nil {
-		return nil, err
-	}
-	key := t.prefix + blobFolder + name
-	body, _, err := t.b.store.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return t.seal.Load().unwrap(key, body, false)
-}
-
-// Blobs returns the names of the blobs kept, sorted.
-func (t *Tenant) Blobs(ctx context.Context) ([]string, error) {
-	var names []string
-	for item, err := range t.b.store.List(ctx, t.prefix+blobFolder) {
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, strings.TrimPrefix(item.Key, t.prefix+blobFolder))
-	}
-	return names, nil
-}
-
 var errPurged = errors.New("it was purged")
