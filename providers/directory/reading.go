@@ -14,6 +14,9 @@ type Reading struct {
 	Domains []string
 	// Groups are found by display name or address for protections and `entry.groups`.
 	Groups []*Entry
+	// Notes say in full sentences what is worth knowing about the read and changes nothing: why it was done in full, or
+	// that it could not be kept for the next one.
+	Notes []string
 }
 
 // AccountReading is one read of an organization's accounts.
@@ -43,4 +46,25 @@ type Proof struct {
 	At time.Time `json:"at"`
 	// Parts are the reads that this one is made of.
 	Parts []Proof `json:"parts,omitempty"`
+	// Base is the kept reading that this one goes on from, of which only the changes were asked for; nil when everything
+	// was read. What is missing in a reading with a base must be confirmed directly before something is removed because of
+	// it.
+	Base *Base `json:"base,omitempty"`
+	// Changed is how many objects the changes since Base brought, repetitions too.
+	Changed int `json:"changed,omitempty"`
+	// Continued says that the read ended with the token that the next one goes on from, so that nothing that happened in
+	// between can be missed.
+	Continued bool `json:"continued,omitempty"`
+}
+
+// Base is a reading that was kept.
+type Base struct {
+	// Generation names it among those kept, and Hash is the SHA-256, hex, that covers all of it.
+	Generation string `json:"generation"`
+	Hash       string `json:"hash"`
+	// Objects is how many objects it had.
+	Objects int `json:"objects"`
+	// At is when it was read, Full when the last full read began on which it rests, UTC.
+	At   time.Time `json:"at"`
+	Full time.Time `json:"full"`
 }
