@@ -264,6 +264,7 @@ func (s *server) headers(a *reply, r *http.Request, now time.Time) {
 		set("Client-Request-Id", id)
 	}
 	set("OData-Version", "4.0")
+	set("Date", now.UTC().Format(http.TimeFormat))
 	set("Rate-Limit-Limit", fmt.Sprint(limit))
 	set("Rate-Limit-Remaining", fmt.Sprint(limit-n%limit))
 	set("Rate-Limit-Reset", now.UTC().Add(5*time.Minute).Format(utcTime))

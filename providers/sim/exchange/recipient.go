@@ -197,6 +197,8 @@ func (r recipient) row(c *invocation) map[string]any {
 			"IsDirSynced": p.OnPremSynced, "Department": p.Department, "Company": p.Company, "Office": p.Office,
 			"Title": p.JobTitle, "FirstName": p.GivenName, "LastName": p.Surname,
 			"WhenCreated": asDate(localTime, p.Created), "WhenCreatedUTC": asDate(utcTime, p.Created.UTC()),
+			"WhenChanged":    asDate(localTime, r.changed(c.switches.MailboxChangesUnmarked)),
+			"WhenChangedUTC": asDate(utcTime, r.changed(c.switches.MailboxChangesUnmarked)),
 		})
 	}
 	if d := r.dynamic; d != nil {
@@ -245,8 +247,12 @@ func find(c *invocation, wanted func(recipient) bool, row func(recipient) map[st
 	kinds, _ := c.args["RecipientTypeDetails"].([]string)
 	bases, _ := c.args["RecipientType"].([]string)
 	anr := strings.ToLower(c.text("Anr"))
+	filter, f := c.mailboxFilter()
+	if f != nil {
+		return output{}, f
+	}
 	keep := func(r recipient) bool {
-		return wanted(r) && (kinds == nil || slices.Contains(kinds, r.kind)) && (bases == nil || slices.Contains(bases, r.base())) &&
+		return wanted(r) && (filter == nil || filter(r)) && (kinds == nil || slices.Contains(kinds, r.kind)) && (bases == nil || slices.Contains(bases, r.base())) &&
 			(anr == "" || strings.HasPrefix(strings.ToLower(r.name), anr) || strings.HasPrefix(strings.ToLower(r.alias()), anr))
 	}
 	if identity := c.text("Identity"); identity != "" {
@@ -271,8 +277,9 @@ func find(c *invocation, wanted func(recipient) bool, row func(recipient) map[st
 func recipientCmdlets() []*cmdlet {
 	base := []attribute{
 		{name: "Identity"}, {name: "Anr"}, {name: "ResultSize", kind: unlimited},
-		{name: "Filter", gap: true}, {name: "SortBy", gap: true}, {name: "OrganizationalUnit", gap: true},
+		{name: "SortBy", gap: true}, {name: "OrganizationalUnit", gap: true},
 	}
+	unfiltered := attribute{name: "Filter", gap: true}
 	with := func(more ...attribute) []attribute { return slices.Concat(base, more) }
 	get := func(wanted func(recipient) bool, row func(recipient, *invocation) map[string]any) func(*invocation) (output, *failure) {
 		return func(c *invocation) (output, *failure) {
@@ -290,17 +297,17 @@ func recipientCmdlets() []*cmdlet {
 	}
 	return []*cmdlet{
 		{name: "Get-Mailbox", area: recipients, run: get(recipient.mailbox, recipient.mailboxRow), parameters: with(
-			attribute{name: "RecipientTypeDetails", kind: enums, names: mailboxKinds},
+			attribute{name: "Filter"}, attribute{name: "RecipientTypeDetails", kind: enums, names: mailboxKinds},
 			attribute{name: "Archive", kind: boolean, gap: true}, attribute{name: "SoftDeletedMailbox", kind: boolean, gap: true},
 			attribute{name: "InactiveMailboxOnly", kind: boolean, gap: true}, attribute{name: "PublicFolder", kind: boolean, gap: true},
 			attribute{name: "GroupMailbox", kind: boolean, gap: true},
 		)},
 		{name: "Get-Recipient", area: recipients, run: get(func(recipient) bool { return true }, recipient.row), parameters: with(
-			attribute{name: "RecipientTypeDetails", kind: enums, names: recipientKinds},
+			unfiltered, attribute{name: "RecipientTypeDetails", kind: enums, names: recipientKinds},
 			attribute{name: "RecipientType", kind: enums, names: recipientKinds},
 			attribute{name: "Properties", gap: true}, attribute{name: "Capabilities", gap: true},
 		)},
-		{name: "Get-DynamicDistributionGroup", area: recipients, parameters: with(attribute{name: "ManagedBy", gap: true}),
+		{name: "Get-DynamicDistributionGroup", area: recipients, parameters: with(unfiltered, attribute{name: "ManagedBy", gap: true}),
 			run: get(func(r recipient) bool { return r.dynamic != nil }, recipient.row)},
 		{name: "Get-DynamicDistributionGroupMember", area: recipients, run: members, parameters: []attribute{
 			{name: "Identity", must: true}, {name: "ResultSize", kind: unlimited},

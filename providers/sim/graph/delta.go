@@ -83,7 +83,7 @@ func (x *request) delta(d *tracked) (*reply, error) {
 		b = appendText(b, x.deltaLink("$skiptoken", tok))
 	} else {
 		b = append(b, `,"@odata.deltaLink":`...)
-		b = appendText(b, x.deltaLink("$deltatoken", &deltaToken{For: tok.For, Since: tok.Until, Select: tok.Select, IDs: tok.IDs,
+		b = appendText(b, x.deltaLink("$deltatoken", &deltaToken{For: tok.For, Tenant: tok.Tenant, Since: tok.Until, Select: tok.Select, IDs: tok.IDs,
 			Issued: x.w.Clock.Unix()}))
 	}
 	b = append(b, `,"value":[`...)
@@ -107,13 +107,13 @@ func (x *request) deltaToken(d *tracked) (tok *deltaToken, latest bool, err erro
 	if x.q.hasDelta && x.q.delta != "" {
 		raw = x.q.delta
 	}
-	fresh := &deltaToken{For: x.route.template, All: true, Until: x.w.Revision, Select: x.q.selected, Issued: x.w.Clock.Unix()}
+	fresh := &deltaToken{For: x.route.template, Tenant: x.t.ID, All: true, Until: x.w.Revision, Select: x.q.selected, Issued: x.w.Clock.Unix()}
 	if raw == "" || strings.EqualFold(raw, "latest") {
 		fresh.IDs, err = deltaIDs(x.q.filter)
 		return fresh, raw != "", err
 	}
 	tok = &deltaToken{}
-	if err := unseal(raw, tok); err != nil || tok.For != x.route.template {
+	if err := unseal(raw, tok); err != nil || tok.For != x.route.template || tok.Tenant != x.t.ID {
 		return nil, false, badRequest("Badly formed token.")
 	}
 	if x.q.selected != nil || x.q.filter != nil {

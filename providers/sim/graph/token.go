@@ -28,6 +28,7 @@ const pageTokenLife = 24 * time.Hour
 // deltaToken is what a $deltatoken or a $skiptoken of a delta round says.
 type deltaToken struct {
 	For      string   `json:"f"`
+	Tenant   string   `json:"n"`           // the directory; another one's tokens are refused (inferred)
 	Since    uint64   `json:"s"`           // changes after this revision; 0 with All unset
 	All      bool     `json:"w,omitempty"` // round from empty: everything
 	Until    uint64   `json:"u"`           // revision at the start of this round: the next round's Since

@@ -15,7 +15,7 @@ func (w *World) AddPerson(t *Tenant, p *DirectoryUser) {
 	if p.Created.IsZero() {
 		p.Created = w.Clock
 	}
-	p.Changed = w.Touch()
+	p.Changed, p.MailboxChanged = w.Touch(), w.Clock
 	i, _ := slices.BinarySearchFunc(t.People, p.ID, func(e *DirectoryUser, id string) int { return strings.Compare(e.ID, id) })
 	t.People = slices.Insert(t.People, i, p)
 	if t.people == nil {
@@ -27,7 +27,7 @@ func (w *World) AddPerson(t *Tenant, p *DirectoryUser) {
 // ReplacePerson puts the fields of changed (same id) in the place of p's and marks p changed. The caller holds Lock.
 func (w *World) ReplacePerson(t *Tenant, p *DirectoryUser, changed DirectoryUser) {
 	delete(t.people, lower(p.UserPrincipalName))
-	changed.ID, changed.Created, changed.Changed = p.ID, p.Created, w.Touch()
+	changed.ID, changed.Created, changed.Changed, changed.MailboxChanged = p.ID, p.Created, w.Touch(), w.Clock
 	*p = changed
 	t.people[lower(p.UserPrincipalName)] = p
 }

@@ -74,8 +74,10 @@ type DirectoryUser struct {
 	// GuestMailUser MailUser, or "" for none.
 	MailboxKind string    `json:"mailbox_kind,omitempty"`
 	Created     time.Time `json:"created"`
-	Changed     uint64    `json:"changed,omitempty"` // World.Revision of the last change
-	Trail       *Trail    `json:"trail,omitempty"`   // what changed when, for delta; nil knows nothing
+	// MailboxChanged is the recipient's WhenChangedUTC; zero reads as Created.
+	MailboxChanged time.Time `json:"mailbox_changed,omitzero"`
+	Changed        uint64    `json:"changed,omitempty"` // World.Revision of the last change
+	Trail          *Trail    `json:"trail,omitempty"`   // what changed when, for delta; nil knows nothing
 }
 
 // Group is one /groups object and its Exchange recipient.

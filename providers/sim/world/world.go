@@ -78,6 +78,12 @@ type Switches struct {
 	// ResultSizeIgnored makes Exchange page through every result whatever ResultSize says, as one client claims;
 	// otherwise a cmdlet without it stops at 1000 with a warning, as documented.
 	ResultSizeIgnored bool `json:"result_size_ignored,omitempty"`
+	// MailboxChangesUnmarked makes WhenChangedUTC of a mailbox stay what it was when it changes; that every change of a kind
+	// moves it is inferred.
+	MailboxChangesUnmarked bool `json:"mailbox_changes_unmarked,omitempty"`
+	// MailboxFilterRefused makes Get-Mailbox refuse -Filter, MailboxFilterIgnored makes it return every mailbox.
+	MailboxFilterRefused bool `json:"mailbox_filter_refused,omitempty"`
+	MailboxFilterIgnored bool `json:"mailbox_filter_ignored,omitempty"`
 	// CustomizationDelay is the number of seconds after Enable-OrganizationCustomization in which writes to policies
 	// still fail; 0 means 3600, a negative number none.
 	CustomizationDelay int `json:"customization_delay,omitempty"`

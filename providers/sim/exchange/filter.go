@@ -1,0 +1,81 @@
+package exchange
+
+import (
+	"regexp"
+	"strings"
+	"time"
+)
+
+// oneComparison is the only form of an OPATH filter that the simulator knows: Property -op 'value'.
+var oneComparison = regexp.MustCompile(`^\s*\(?\s*([A-Za-z]+)\s+-([A-Za-z]+)\s+'([^']*)'\s*\)?\s*$`)
+
+// filterTimes are notations of a date in a filter: the documentation's example, and ISO 8601. A property whose name ends in
+// UTC is compared in UTC.
+var filterTimes = []string{"1/2/2006 3:04:05 PM", "1/2/2006", time.RFC3339Nano}
+
+// mailboxFilter reads the parameter Filter of Get-Mailbox: WhenChangedUTC with -gt, -ge, -lt or -le, and
+// ExternalDirectoryObjectId with -eq. Both are documented as filterable ("Filterable properties for the Filter parameter",
+// November 2026); that the comparison is made to the second is inferred.
+func (c *invocation) mailboxFilter() (func(recipient) bool, *failure) {
+	written := c.text("Filter")
+	switch {
+	case written == "":
+		return nil, nil
+	case c.switches.MailboxFilterRefused:
+		return nil, bad(typeArgument, "The filter \"%s\" is not supported.", written)
+	case c.switches.MailboxFilterIgnored:
+		return nil, nil
+	}
+	m := oneComparison.FindStringSubmatch(written)
+	if m == nil {
+		return nil, notSimulated("the filter %q", written)
+	}
+	property, operator, value := strings.ToLower(m[1]), strings.ToLower(m[2]), m[3]
+	switch property {
+	case "externaldirectoryobjectid":
+		if operator != "eq" {
+			return nil, notSimulated("the filter %q", written)
+		}
+		return func(r recipient) bool { return strings.EqualFold(r.id, value) }, nil
+	case "whenchangedutc":
+		t, ok := filterTime(value)
+		if !ok {
+			return nil, bad(typeArgument, "Cannot bind parameter 'Filter' to the target. String '%s' was not recognized as a valid DateTime.", value)
+		}
+		return func(r recipient) bool {
+			at := r.changed(c.switches.MailboxChangesUnmarked).Truncate(time.Second)
+			switch operator {
+			case "gt":
+				return at.After(t)
+			case "ge":
+				return !at.Before(t)
+			case "lt":
+				return at.Before(t)
+			case "le":
+				return !at.After(t)
+			}
+			return false
+		}, nil
+	}
+	return nil, notSimulated("a filter by %s", m[1])
+}
+
+func filterTime(s string) (time.Time, bool) {
+	for _, layout := range filterTimes {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// changed is the recipient's WhenChangedUTC. Only people's is kept.
+func (r recipient) changed(unmarked bool) time.Time {
+	switch {
+	case r.person == nil:
+		return time.Time{}
+	case unmarked || r.person.MailboxChanged.IsZero():
+		return r.person.Created.UTC()
+	}
+	return r.person.MailboxChanged.UTC()
+}
