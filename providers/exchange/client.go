@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -95,6 +96,8 @@ var sized = map[string]bool{
 type result struct {
 	rows     []row
 	warnings []string
+	// at is when the service answered the first page, by its own clock; zero when it does not say.
+	at time.Time
 }
 
 // invoke runs one cmdlet and reads every page. For a Get- cmdlet an error means that nothing is known; a list that was
@@ -127,6 +130,9 @@ func (c *Client) invoke(ctx context.Context, q *call) (*result, error) {
 		a, answered, err := c.post(ctx, q, at, body)
 		if err != nil {
 			return nil, err
+		}
+		if page == 1 {
+			out.at = a.at
 		}
 		out.warnings = append(out.warnings, a.warnings...)
 		for _, key := range a.keys {
@@ -214,6 +220,9 @@ func (c *Client) post(ctx context.Context, q *call, at string, body []byte) (*an
 		return nil, nil, unreadable(q, err.Error())
 	}
 	a.warnings = append(a.warnings, resp.Header.Values("X-Warnings")...)
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		a.at = at.UTC()
+	}
 	var answered *url.URL
 	if resp.Request != nil {
 		answered = resp.Request.URL
@@ -253,6 +262,7 @@ type answer struct {
 	keys     []identity
 	next     string
 	warnings []string
+	at       time.Time // by the service's clock
 }
 
 // parseAnswer reads the body of a success into rows.

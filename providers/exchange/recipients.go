@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/internal/jsonstream"
@@ -32,26 +33,36 @@ var impersonal = []string{"SharedMailbox", "TeamMailbox", "SchedulingMailbox", "
 // second time by their kinds, and both lists must agree. What a list could lose unnoticed are then only mailboxes of
 // users, whom the directory takes for users anyway.
 func (c *Client) Recipients(ctx context.Context) (kinds map[string]directory.Kind, dynamic []*directory.Entry, err error) {
-	kinds, err = c.mailboxes(ctx, "read mailboxes", nil)
+	kinds, _, err = c.allMailboxes(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	q := &call{op: "read mailboxes", subject: c.tenant, cmdlet: "Get-Mailbox"}
-	if len(kinds) == 0 {
-		return nil, nil, unreadable(q, "the tenant seems to have no mailbox at all")
-	}
-	special, err := c.mailboxes(ctx, "read shared and resource mailboxes", map[string]any{"RecipientTypeDetails": impersonal})
-	if err != nil {
-		return nil, nil, err
-	}
-	if id := disagreement(kinds, special); id != "" {
-		return nil, nil, unreadable(q, fmt.Sprintf("two reads of the mailboxes disagree about %s: one of them is incomplete, or the mailbox has just changed; read again", id))
-	}
-	dynamic, err = c.dynamicGroups(ctx)
+	dynamic, err = c.DynamicGroups(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	return kinds, dynamic, nil
+}
+
+// allMailboxes reads the kind of every mailbox, and when the service answered, by its own clock.
+func (c *Client) allMailboxes(ctx context.Context) (map[string]directory.Kind, time.Time, error) {
+	none := time.Time{}
+	kinds, at, err := c.mailboxes(ctx, "read mailboxes", nil)
+	if err != nil {
+		return nil, none, err
+	}
+	q := &call{op: "read mailboxes", subject: c.tenant, cmdlet: "Get-Mailbox"}
+	if len(kinds) == 0 {
+		return nil, none, unreadable(q, "the tenant seems to have no mailbox at all")
+	}
+	special, _, err := c.mailboxes(ctx, "read shared and resource mailboxes", map[string]any{"RecipientTypeDetails": impersonal})
+	if err != nil {
+		return nil, none, err
+	}
+	if id := disagreement(kinds, special); id != "" {
+		return nil, none, unreadable(q, fmt.Sprintf("two reads of the mailboxes disagree about %s: one of them is incomplete, or the mailbox has just changed; read again", id))
+	}
+	return kinds, at, nil
 }
 
 // disagreement names a mailbox of which the full list and the list by kind tell different things; "" when none is.
@@ -74,7 +85,7 @@ func disagreement(all, special map[string]directory.Kind) string {
 	return ids[0]
 }
 
-func (c *Client) mailboxes(ctx context.Context, op string, parameters map[string]any) (map[string]directory.Kind, error) {
+func (c *Client) mailboxes(ctx context.Context, op string, parameters map[string]any) (map[string]directory.Kind, time.Time, error) {
 	kinds := map[string]directory.Kind{}
 	q := &call{op: op, subject: c.tenant, cmdlet: "Get-Mailbox", parameters: parameters,
 		fields: []string{"Guid", "ExternalDirectoryObjectId", "RecipientTypeDetails"}}
@@ -97,10 +108,11 @@ func (c *Client) mailboxes(ctx context.Context, op string, parameters map[string
 		kinds[id] = kind
 		return m.guid, nil
 	}
-	if _, err := c.invoke(ctx, q); err != nil {
-		return nil, err
+	out, err := c.invoke(ctx, q)
+	if err != nil {
+		return nil, time.Time{}, err
 	}
-	return kinds, nil
+	return kinds, out.at, nil
 }
 
 // mailbox is what is read of one; guid falls back to the directory object for a mailbox without.
@@ -135,7 +147,8 @@ func readMailbox(r *jsonstream.Reader) (m mailbox, err error) {
 	return m, nil
 }
 
-func (c *Client) dynamicGroups(ctx context.Context) ([]*directory.Entry, error) {
+// DynamicGroups reads the dynamic distribution groups, which Entra does not know, as entries sorted by address.
+func (c *Client) DynamicGroups(ctx context.Context) ([]*directory.Entry, error) {
 	q := &call{op: "read dynamic distribution groups", subject: c.tenant, cmdlet: "Get-DynamicDistributionGroup",
 		fields: []string{"Guid", "DisplayName", "Name", "PrimarySmtpAddress", "EmailAddresses"}}
 	out, err := c.invoke(ctx, q)
