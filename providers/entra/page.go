@@ -105,6 +105,8 @@ type walk struct {
 	first    string // path and query below the version root
 	eventual bool   // an advanced query: the header goes with every page
 	delta    bool   // the last page must bring a delta link
+	// end, if given, takes the delta link.
+	end *string
 }
 
 // each follows a list and gives the items of each page to take, which may keep what they point to but not the slice. The
@@ -164,6 +166,9 @@ func each[T any, P wireObject[T]](ctx context.Context, c *Client, w walk, take f
 		if p.next == "" {
 			if w.delta && p.delta == "" {
 				proof.Problem = "the last page has no delta link: the list ended early"
+			}
+			if w.end != nil {
+				*w.end = p.delta
 			}
 			return proof, nil
 		}

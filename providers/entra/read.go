@@ -10,55 +10,11 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/weir-project/weir/providers/directory"
 )
 
 // pageSize is the largest page; more is an error, not a cap ("Invalid page size specified", seen in clients).
 const pageSize = "999"
-
-// ReadDirectory reads the whole directory: users, groups with their direct members, contacts and verified domains. An
-// error means that no user was read. In every other case Proof says whether the reading is complete; nothing destructive
-// may follow from one that is not. Mailbox kinds and dynamic groups are not in it: directory.Merge adds them.
-func (c *Client) ReadDirectory(ctx context.Context) (*directory.Reading, error) {
-	at := c.now().UTC()
-	var users, groups, contacts []*directory.Entry
-	var domains []string
-	parts := make([]directory.Proof, 4)
-	work, ctx := errgroup.WithContext(ctx)
-	work.Go(func() (err error) {
-		users, parts[0], err = c.readUsers(ctx)
-		return err
-	})
-	work.Go(func() error {
-		groups, parts[1] = c.readGroups(ctx)
-		return nil
-	})
-	work.Go(func() error {
-		contacts, parts[2] = c.readContacts(ctx)
-		return nil
-	})
-	work.Go(func() error {
-		domains, parts[3] = c.readDomains(ctx)
-		return nil
-	})
-	if err := work.Wait(); err != nil {
-		return nil, err
-	}
-	r := &directory.Reading{Groups: groups, Domains: domains, Entries: slices.Concat(users, contacts)}
-	for _, g := range groups {
-		if g.HasProxy {
-			r.Entries = append(r.Entries, g)
-		}
-	}
-	directory.Sort(r.Entries)
-	directory.Sort(r.Groups)
-	join(r.Entries, r.Groups)
-	r.Proof = whole(parts, r)
-	r.Proof.At = at
-	return r, nil
-}
 
 // whole is the proof of a reading that is made of parts. Domains decide nothing about people, so a reading without them
 // is complete.
@@ -71,7 +27,11 @@ func whole(parts []directory.Proof, r *directory.Reading) directory.Proof {
 			continue
 		}
 		p.Objects += part.Objects
-		p.Count += part.Count
+		if part.Count < 0 || p.Count < 0 {
+			p.Count = -1 // a list of which nothing changed is not counted
+		} else {
+			p.Count += part.Count
+		}
 		if !part.Complete {
 			p.Complete = false
 			if p.Problem == "" {
@@ -177,13 +137,13 @@ func (c *Client) readUsers(ctx context.Context) ([]*directory.Entry, directory.P
 // readGroups reads groups with their direct members by a delta query from empty: one call a group would cost hundreds of
 // thousands of requests in a large tenant, its pages about a thousand. They may bring a group in several pieces and in any
 // order ("Use delta query to track changes in Microsoft Graph data").
-func (c *Client) readGroups(ctx context.Context) ([]*directory.Entry, directory.Proof) {
+func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link string, proof directory.Proof) {
 	type group struct {
 		wireGroup
 		members map[string]bool
 	}
 	all := map[string]*group{}
-	w := walk{source: "groups", first: "/groups/delta?$select=" + groupFields + ",members", delta: true}
+	w := walk{source: "groups", first: "/groups/delta?$select=" + groupFields + ",members", delta: true, end: &link}
 	proof, err := each(ctx, c, w, func(page []wireGroup) error {
 		for i := range page {
 			piece := &page[i]
@@ -217,9 +177,9 @@ func (c *Client) readGroups(ctx context.Context) ([]*directory.Entry, directory.
 	})
 	if err != nil {
 		proof.Problem = err.Error()
-		return nil, proof
+		return nil, "", proof
 	}
-	out := make([]*directory.Entry, 0, len(all))
+	out = make([]*directory.Entry, 0, len(all))
 	for _, g := range all {
 		if g.DisplayName == nil && proof.Problem == "" {
 			proof.Problem = fmt.Sprintf("group %s came without its name", g.ID)
@@ -233,7 +193,7 @@ func (c *Client) readGroups(ctx context.Context) ([]*directory.Entry, directory.
 	}
 	proof.Objects = len(out)
 	c.agree(ctx, &proof, len(out))
-	return out, proof
+	return out, link, proof
 }
 
 func (c *Client) readContacts(ctx context.Context) ([]*directory.Entry, directory.Proof) {
