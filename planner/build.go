@@ -72,6 +72,9 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 	}
 	part.Proofs = proofs(req.Observed)
 	part.Problems = problems(req.Observed)
+	if req.Observed.Directory != nil {
+		part.Notes = append(part.Notes, req.Observed.Directory.Notes...)
+	}
 	if d := identityChanged(&req); d != nil {
 		part.Status, part.Errors = Errored, []string{d.Summary + ": " + d.Detail}
 		return part, hcl.Diagnostics{d}

@@ -85,6 +85,8 @@ type Settings struct {
 	Tenant     resource.Identity
 	Essentials *EssentialsSettings
 	Microsoft  *MicrosoftSettings
+	// Cache keeps the directory between runs.
+	Cache CacheSettings
 }
 
 // PoolOptions are what all tenants of a run share.
@@ -132,8 +134,11 @@ type Tenant struct {
 	Providers map[string]string
 	// Directory reads Entra and Exchange; nil without a microsoft provider or directory.
 	Directory func(ctx context.Context) (*directory.Reading, error)
-	// Confirm reads one directory object again; nil likewise.
+	// Confirm reads one directory object directly; nil likewise. The kind of a user is UnknownKind when Exchange shows no
+	// mailbox for it, or does not answer.
 	Confirm func(ctx context.Context, objectID string) (*directory.Entry, bool, error)
+	// Distrust makes the next read of the directory a full one, whatever is kept; nil likewise.
+	Distrust func()
 	// Accounts and Writer read and write the organization's accounts; nil without an essentials provider.
 	Accounts func(ctx context.Context) (*directory.AccountReading, error)
 	Writer   directory.AccountWriter
@@ -240,19 +245,15 @@ func (p *Pool) microsoft(t *Tenant, s Settings) error {
 		return err
 	}
 	t.Conn.Clients = append(t.Conn.Clients, graph, mail)
-	t.Directory = func(ctx context.Context) (*directory.Reading, error) {
-		reading, err := graph.ReadDirectory(ctx)
-		if err != nil {
-			return nil, err
-		}
-		kinds, dynamic, err := mail.Recipients(ctx)
-		directory.Merge(reading, kinds, dynamic, err)
-		return reading, nil
+	kept := &cachedDirectory{graph: graph, mail: mail, keep: s.Cache, now: p.options.Now, simulated: e.Graph != ""}
+	if kept.now == nil {
+		kept.now = time.Now
 	}
-	t.Confirm = graph.Confirm
 	t.Cloud = func(ctx context.Context) (string, error) {
 		return entra.ReadCloud(ctx, o.Transport, loginURL, s.Tenant.EntraTenantID)
 	}
+	kept.distrusted.Store(s.Cache.Full)
+	t.Directory, t.Confirm, t.Distrust = kept.read, kept.confirm, func() { kept.distrusted.Store(true) }
 	return nil
 }
 

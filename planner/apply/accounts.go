@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -515,10 +516,17 @@ func (r *run) confirm(ctx context.Context, d *dirsync.Decision) error {
 		return fmt.Errorf("the directory entry could not be read again: %w", err)
 	case present && d.Gone:
 		return errors.New("its directory entry is back; it is left alone, plan again")
-	case present && d.Action == dirsync.Disable && entry != nil && entry.Enabled && d.GoneSince.IsZero() && !entry.Kind.IsGroup() && entry.Kind == directory.User:
+	case present && d.Kind == directory.User && nobodys(entry):
+		return fmt.Errorf("its mailbox is a %s now; it is left alone, plan again", strings.ReplaceAll(string(entry.Kind), "_", " "))
+	case present && d.Action == dirsync.Disable && entry != nil && entry.Enabled && d.GoneSince.IsZero() && (entry.Kind == directory.User || entry.Kind == directory.UnknownKind):
 		return errors.New("its sign-in is enabled again; it is left alone, plan again")
 	}
 	return nil
+}
+
+// nobodys says that the entry is a mailbox that is no person's, whose sign-in is blocked as a matter of course.
+func nobodys(e *directory.Entry) bool {
+	return e != nil && (e.Kind == directory.SharedMailbox || e.Kind == directory.Room || e.Kind == directory.Equipment)
 }
 
 func (r *run) accountIntent(d *dirsync.Decision) state.Intent {

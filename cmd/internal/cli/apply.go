@@ -74,6 +74,7 @@ func (a *App) applyCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	c.register(flags)
+	c.registerFullRead(flags)
 	s.register(flags)
 	flags.BoolVar(&f.auto, "auto-approve", false, "do not ask")
 	flags.BoolVar(&f.resume, "resume", false, "go on with the plan that was approved last, or with PLANFILE, after a failure or an interruption: what is done is left out")
@@ -557,7 +558,7 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 		part, _, err = w.rebuildRemoved(leaseCtx, u, o, prior)
 		req.Destroy, req.Frame = true, nil
 	} else {
-		part, _ = planner.Build(leaseCtx, req)
+		part, _ = w.partOf(leaseCtx, u, &req)
 	}
 	if err != nil {
 		return nil, err

@@ -47,6 +47,7 @@ func (a *App) doctorCommand() *cobra.Command {
 		},
 	}
 	c.register(cmd.Flags())
+	c.keepNothing = true
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }

@@ -60,6 +60,8 @@ func (a *App) driftCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	c.register(flags)
+	c.registerFullRead(flags)
+	c.keepNothing = true
 	flags.BoolVar(&asJSON, "json", false, "print events, one JSON object a line")
 	flags.BoolVar(&markdown, "markdown", false, "print Markdown")
 	flags.StringVar(&html, "html", "", "write one self-contained page to `FILE`")

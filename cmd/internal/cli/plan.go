@@ -106,6 +106,7 @@ func (a *App) planCommand() *cobra.Command {
 	flags := cmd.Flags()
 	c.register(flags)
 	c.registerRecording(flags)
+	c.registerFullRead(flags)
 	s.register(flags)
 	flags.StringVar(&out, "out", "", "save the plan to `FILE`, to be applied as reviewed")
 	flags.BoolVar(&asJSON, "json", false, "print the events that Terraform prints, one JSON object a line")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-project/weir/cmd/internal/render"
+	"github.com/weir-project/weir/providers/directory/cache"
 	"github.com/weir-project/weir/state"
 	"github.com/weir-project/weir/state/store"
 )
@@ -100,7 +101,17 @@ func (w *workspace) collectOne(ctx context.Context, u *unit, f rewriteFlags, met
 		return out, err
 	}
 	defer func() { err = errors.Join(err, release(lease)) }()
-	return lease.Collect(lease.Context(), keep, dry)
+	if out, err = lease.Collect(lease.Context(), keep, dry); err != nil {
+		return out, err
+	}
+	// Every run that keeps a directory removes older ones. One that died on the way leaves some.
+	shelf, err := w.shelf(u)
+	if err != nil {
+		return out, err
+	}
+	n, err := cache.Collect(lease.Context(), shelf, dry)
+	out.Objects += n
+	return out, err
 }
 
 // sweep removes what a purge left that was cut off.

@@ -34,6 +34,7 @@ func (a *App) syncCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	c.register(flags)
+	c.registerFullRead(flags)
 	flags.BoolVar(&f.json, "json", false, "print events, one JSON object a line")
 	flags.DurationVar(&f.lockTimeout, "lock-timeout", 0, "wait so long for another run")
 	return cmd
@@ -161,7 +162,7 @@ func (w *workspace) planSync(ctx context.Context, u *unit, o planOptions) (*plan
 	if err != nil {
 		return nil, nil, err
 	}
-	part, _ := planner.Build(ctx, req) // what is wrong stands in the part
+	part, _ := w.partOf(ctx, u, &req) // what is wrong stands in the part
 	return part, w.remarks(ctx, u, prior), nil
 }
 

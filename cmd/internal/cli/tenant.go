@@ -236,6 +236,9 @@ func named(key string) string {
 func (w *workspace) connect(u *unit) (*providers.Tenant, error) {
 	s := providers.Settings{Tenant: u.identity}
 	var err error
+	if s.Cache, err = w.cacheSettings(u); err != nil {
+		return nil, err
+	}
 	switch {
 	case u.tenant != nil:
 		s.Essentials, s.Microsoft, err = providerSettings(u.tenant.Essentials, u.tenant.Microsoft)
@@ -376,7 +379,7 @@ func (w *workspace) build(ctx context.Context, u *unit, o planOptions, known map
 		return nil, nil, err
 	}
 	req.Known = known
-	part, diags := planner.Build(ctx, req)
+	part, diags := w.partOf(ctx, u, &req)
 	if u.former != "" {
 		part.Former, part.Bookkeeping = u.former, true
 	}

@@ -48,6 +48,8 @@ type configFlags struct {
 	recording, at string
 	// unconnected says that the command asks no vendor, so that no credential has to be there.
 	unconnected bool
+	// fullRead reads directories in full; keepNothing leaves what is kept of them as it is.
+	fullRead, keepNothing bool
 }
 
 func (f *configFlags) register(flags *pflag.FlagSet) {
@@ -93,7 +95,10 @@ type workspace struct {
 	everyType bool
 	// files are those that functions read while parts were evaluated, for a saved plan.
 	filesMu sync.Mutex
-	files   map[string][]byte
+	// folder has the directories that are kept on this machine; nil until the first is asked for.
+	folderMu sync.Mutex
+	folder   *store.Folder
+	files    map[string][]byte
 }
 
 // open loads the configuration and connects to state. Diagnostics are printed; a codeError then ends the command.
@@ -173,6 +178,9 @@ func (w *workspace) close() error {
 	}
 	if w.keys != nil {
 		errs = append(errs, w.keys.Close())
+	}
+	if w.folder != nil {
+		errs = append(errs, w.folder.Close())
 	}
 	return errors.Join(append(errs, w.around.close())...)
 }

@@ -388,6 +388,10 @@ func jsonProof(p directory.Proof) map[string]any {
 	if p.Problem != "" {
 		out["problem"] = p.Problem
 	}
+	if b := p.Base; b != nil {
+		out["changed"], out["continued"] = p.Changed, p.Continued
+		out["base"] = map[string]any{"generation": b.Generation, "hash": b.Hash, "objects": b.Objects, "at": stamp(b.At), "full": stamp(b.Full)}
+	}
 	if len(p.Parts) > 0 {
 		parts := []any{}
 		for _, part := range p.Parts {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weir-project/weir/planner"
 	"github.com/weir-project/weir/planner/dirsync"
@@ -527,6 +528,8 @@ func headline(id resource.Identity) (title string, detail []string) {
 	return title, detail
 }
 
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
 // proofText is one read in a few words, and whether it was complete.
 func proofText(p directory.Proof) (string, bool) {
 	if len(p.Parts) > 0 {
@@ -534,6 +537,10 @@ func proofText(p directory.Proof) (string, bool) {
 		for _, part := range p.Parts {
 			text, _ := proofText(part)
 			parts = append(parts, text)
+		}
+		if b := p.Base; b != nil {
+			// What a reader wants to know of a read that asked for changes alone is how old the rest is.
+			parts[len(parts)-1] += fmt.Sprintf(" (changes since %s; all of it was read on %s)", minute(b.At), minute(b.Full))
 		}
 		if p.Complete {
 			return strings.Join(parts, ", "), true

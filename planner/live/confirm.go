@@ -1,0 +1,83 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/providers/directory"
+)
+
+// maxConfirmed is how many objects are asked for directly before a full read is the cheaper proof.
+const maxConfirmed = 50
+
+// Confirmed asks the directory directly about every object because of which the part takes something away, where the
+// reading rests on what an earlier run kept: what is missing in it, or different in it, may only be so there. It returns
+// "" when all of it is as the reading says, or why the reading is not to be trusted. A reading without Base was read
+// in full and proves itself.
+func Confirmed(ctx context.Context, part *planner.Part, reading *directory.Reading, confirm func(ctx context.Context, objectID string) (*directory.Entry, bool, error)) (doubt string) {
+	if part == nil || part.Accounts == nil || reading == nil || reading.Proof.Base == nil || confirm == nil {
+		return ""
+	}
+	asked := map[string]*directory.Entry{}
+	for i := range part.Accounts.Decisions {
+		if d := &part.Accounts.Decisions[i]; d.Destructive && d.ObjectID != "" {
+			asked[d.ObjectID] = nil
+		}
+	}
+	switch {
+	case len(asked) == 0:
+		return ""
+	case len(asked) > maxConfirmed:
+		return fmt.Sprintf("%d accounts would lose something", len(asked))
+	}
+	for _, e := range reading.Entries {
+		if _, ok := asked[e.ObjectID]; ok {
+			asked[e.ObjectID] = e
+		}
+	}
+	var work errgroup.Group
+	work.SetLimit(4)
+	doubts := make([]string, len(asked))
+	for i, id := range slices.Sorted(maps.Keys(asked)) {
+		work.Go(func() error {
+			doubts[i] = differs(ctx, id, asked[id], reading.KindsErr == nil, confirm)
+			return nil
+		})
+	}
+	_ = work.Wait() // every function returns nil
+	for _, d := range doubts {
+		if d != "" {
+			return d
+		}
+	}
+	return ""
+}
+
+// differs says in what an object asked for directly differs from its entry, nil for one that is missing; "" in nothing.
+func differs(ctx context.Context, id string, e *directory.Entry, kinds bool, confirm func(ctx context.Context, objectID string) (*directory.Entry, bool, error)) string {
+	if e != nil && e.Kind == directory.DynamicDistributionGroup {
+		return "" // Exchange lists these in full each time
+	}
+	now, present, err := confirm(ctx, id)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("object %s could not be asked for directly: %v", id, err)
+	case e == nil && present:
+		return fmt.Sprintf("object %s is missing in what was kept, and it exists", id)
+	case e == nil:
+		return ""
+	case !present:
+		return fmt.Sprintf("object %s does not exist any more", id)
+	case kinds && now.Kind != e.Kind:
+		return fmt.Sprintf("object %s is kept as %s, and it is %s", id, e.Kind, now.Kind)
+	case now.Enabled != e.Enabled || now.Licensed != e.Licensed || now.HasProxy != e.HasProxy || now.Address != e.Address ||
+		now.UPN != e.UPN || now.Name != e.Name || now.Department != e.Department:
+		return fmt.Sprintf("object %s is not as it was kept", id)
+	}
+	return ""
+}
