@@ -32,11 +32,14 @@ import (
 //	tamper KEY SERIAL      change one byte of the record of a version in the local state
 //	lose KEY SERIAL        remove it
 //	calls N                the simulator has had N calls since the last look, reading ones too ("+" for at least one)
+//	requests WHAT=N…       since the last look the vendors were asked N times for each list named, and for no other
+//	spoil DIR              add a byte to every file below a folder
 //	jsonlines FILE         every line is one JSON object
 //	sealed DIR             every object in the bucket is encrypted, heads signed
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"digest": cmdDigest, "tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
 	"await": cmdAwait, "sealed": cmdSealed, "doubt": cmdDoubt, "tamper": cmdTamper, "lose": cmdLose, "calls": cmdCalls, "unwritten": cmdUnwritten,
+	"requests": cmdRequests, "spoil": cmdSpoil,
 }
 
 func need(ts *testscript.TestScript, args []string, n int, usage string) {

@@ -16,6 +16,7 @@ const module = "github.com/weir-project/weir/"
 var rules = []struct{ from, deny, reason string }{
 	{"providers/resource", "", "the vocabulary rests on nothing"},
 	{"providers/directory", "config/... state/... planner/... cmd/... providers/essentials/... providers/entra/... providers/exchange/... providers/sim/...", "structs that everybody shares rest on the vocabulary alone"},
+	{"providers/directory/cache", "config/... state/... planner/... cmd/... providers/essentials/... providers/entra/... providers/exchange/... providers/sim/...", "what is kept of a directory depends neither on where it lies nor on who read it"},
 	{"config", "state/... planner/... cmd/... providers/essentials/... providers/entra/... providers/exchange/... providers/dns/... providers/sim/...", "configuration is evaluated without knowing a vendor, a state or a plan"},
 	{"state/...", "config/... planner/... cmd/... providers/essentials/... providers/entra/... providers/exchange/... providers/dns/... providers/sim/...", "what is remembered does not depend on who decides"},
 	{"state", "state/store", "the value knows nothing of where it is kept"},

@@ -78,6 +78,7 @@ type script struct {
 	seen   int          // changing calls already looked at
 	calls  int          // calls of any kind already looked at
 	watch  *watch       // whose mail must go on arriving; nil for nobody's
+	asked  int64        // number of the last call that requests has looked at
 	letgo  func() error // gives back the tenant that another run holds; nil when none does
 }
 
