@@ -374,8 +374,15 @@ func (d *decider) unchanged(u *unit, linked bool, owned []string) {
 		d.skip(u, SkipAdmin, append(d.chain(e, u.verdict), adminReason(a)))
 	}
 	if !linked || k.Address != a.Address {
-		l := Link{Address: a.Address, UID: a.UID, ObjectID: e.ObjectID, Kind: e.Kind, Owned: owned, Hash: ownedHash(a, owned),
-			Reasons: append(d.chain(e, u.verdict), linkReasons(u, linked)...)}
+		l := Link{Address: a.Address, UID: a.UID, ObjectID: e.ObjectID, Kind: e.Kind, Owned: owned, Hash: ownedHash(a, owned)}
+		if k == nil && a.Address == e.Address && u.verdict.err == nil {
+			l.Reasons = d.adoptedChain(u)
+		} else {
+			l.Reasons = append(d.chain(e, u.verdict), linkReasons(u, linked)...)
+		}
+		if len(d.known) == 0 && d.res.Links == nil {
+			d.res.Links = make([]Link, 0, len(d.accounts)) // a first run adopts nearly all
+		}
 		if k != nil {
 			l.From, l.Created, l.Converted, l.Disabled = k.Address, k.Created, k.Converted, k.Disabled && !a.Active
 			if linked {
@@ -453,7 +460,7 @@ func (d *decider) compareHosted(u *unit, linked bool) {
 func (d *decider) newWork(u *unit, action Action, after *directory.Account, reasons []Reason) *work {
 	unit := *u
 	w := &work{u: &unit}
-	w.Action, w.After, w.Before, w.Reasons = action, after, u.account, slices.Clone(reasons)
+	w.Action, w.After, w.Before, w.Reasons = action, after, u.account, named(reasons, u.entry)
 	if u.account != nil {
 		w.Address, w.UID = u.account.Address, u.account.UID
 	} else {

@@ -2,6 +2,7 @@ package dirsync
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/providers/directory"
@@ -127,12 +128,68 @@ var fixedReasons = map[SkipCode][]Reason{
 	SkipHostedEngine: {{Text: `With engine "essentials" the vendor's own sync does this.`}},
 }
 
-// chain is how the verdict was reached, in order.
+// chainOf is all that a chain of reasons depends on.
+type chainOf struct {
+	want     want
+	code     SkipCode
+	kind     directory.Kind
+	domain   string
+	licensed bool
+	adopted  bool
+}
+
+// chain is how the verdict was reached, in order. It is shared by all entries of which the same is true: append copies it.
 func (d *decider) chain(e *directory.Entry, v verdict) []Reason {
 	if fixed := fixedReasons[v.code]; fixed != nil {
-		return fixed
+		return slices.Clip(fixed)
 	}
-	out := []Reason{{Text: fmt.Sprintf("The directory has it as %s (object %s).", kindText(e.Kind), e.ObjectID)}}
+	if v.err != nil {
+		return d.newChain(e, v)
+	}
+	key := chainOf{want: v.want, code: v.code, kind: e.Kind, domain: directory.DomainOf(e.Address), licensed: e.Licensed}
+	out, ok := d.chains[key]
+	if !ok {
+		out = slices.Clip(d.newChain(e, v))
+		d.keepChain(key, out)
+	}
+	return out
+}
+
+// adoptedChain is the chain of an entry whose account is adopted by its primary address.
+func (d *decider) adoptedChain(u *unit) []Reason {
+	e, v := u.entry, u.verdict
+	key := chainOf{want: v.want, code: v.code, kind: e.Kind, domain: directory.DomainOf(e.Address), licensed: e.Licensed, adopted: true}
+	out, ok := d.chains[key]
+	if !ok {
+		out = slices.Clip(append(d.chain(e, v), linkReasons(u, false)...))
+		d.keepChain(key, out)
+	}
+	return out
+}
+
+// keepChain keeps a chain unless the directory has so many domains that chains seldom repeat.
+func (d *decider) keepChain(key chainOf, chain []Reason) {
+	if d.chains == nil {
+		d.chains = map[chainOf][]Reason{}
+	}
+	if len(d.chains) < 1<<12 {
+		d.chains[key] = chain
+	}
+}
+
+func hasItAs(k directory.Kind) string { return "The directory has it as " + kindText(k) + "." }
+
+// named is a copy of reasons in which the entry is named by its object id, for the few that are shown by themselves.
+func named(reasons []Reason, e *directory.Entry) []Reason {
+	out := slices.Clone(reasons)
+	if e != nil && len(out) > 0 && out[0].Text == hasItAs(e.Kind) {
+		out[0].Text = fmt.Sprintf("The directory has it as %s (object %s).", kindText(e.Kind), e.ObjectID)
+	}
+	return out
+}
+
+func (d *decider) newChain(e *directory.Entry, v verdict) []Reason {
+	out := []Reason{{Text: hasItAs(e.Kind)}}
 	add := func(rule, format string, args ...any) []Reason {
 		return append(out, Reason{Rule: rule, Text: fmt.Sprintf(format, args...)})
 	}

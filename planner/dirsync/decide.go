@@ -68,6 +68,9 @@ type decider struct {
 	lastDomain string
 	lastKnown  bool
 
+	// chains are reasons that many entries share.
+	chains map[chainOf][]Reason
+
 	works []*work
 	// skipped and left are the addresses that a person left out, folded.
 	skips map[string]skipUntil

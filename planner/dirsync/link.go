@@ -48,6 +48,10 @@ func (d *decider) link(visit func(*unit)) {
 			ks[0].UID != 0 && as[0].UID == ks[0].UID {
 			usual = unit{entry: es[0], account: as[0], known: &ks[0]}
 			visit(&usual)
+		} else if ne == 1 && na == 1 && len(d.known) == 0 {
+			// Nothing is remembered of anybody: the account at the primary address is the entry's.
+			usual = unit{entry: es[0], account: as[0]}
+			visit(&usual)
 		} else {
 			rest.entries = append(rest.entries, es[:ne]...)
 			rest.accounts = append(rest.accounts, as[:na]...)
@@ -83,7 +87,9 @@ func (d *decider) linkRest(rest *remainder, visit func(*unit)) {
 		}
 		return v
 	}
-	var units []*unit
+	for _, u := range byRecord {
+		visit(u)
+	}
 	es, as := rest.entries, rest.accounts
 	var loose []*unit
 	for len(es) > 0 {
@@ -111,7 +117,7 @@ func (d *decider) linkRest(rest *remainder, visit func(*unit)) {
 			if usedEntry[e] {
 				continue
 			}
-			u := &unit{entry: e}
+			u := unit{entry: e}
 			if n > 1 && e.Address != "" {
 				u.verdict, u.judged = judge(e), true
 				if len(claimants) > 1 && u.verdict.eligible() {
@@ -119,29 +125,24 @@ func (d *decider) linkRest(rest *remainder, visit func(*unit)) {
 					if account != nil {
 						usedAccount[account] = true
 					}
-					d.collide(u, claimants)
+					d.collide(&u, claimants)
 					continue
 				}
 				if len(claimants) == 1 && claimants[0] != e {
-					units = append(units, u)
+					visit(&u)
 					continue
 				}
 			}
 			if account != nil && !usedAccount[account] {
 				u.account = account
 				usedAccount[account] = true
-				units = append(units, u)
+				visit(&u)
 				continue
 			}
-			loose = append(loose, u)
+			one := u
+			loose = append(loose, &one)
 		}
 		es = es[n:]
-	}
-	for _, u := range byRecord {
-		visit(u)
-	}
-	for _, u := range units {
-		visit(u)
 	}
 	var free []*directory.Account
 	for _, a := range rest.accounts {

@@ -507,7 +507,7 @@ func (t *Trace) build(m *mark) *Case {
 		if !m.judged {
 			m.verdict, m.judged = d.classify(m.entry), true
 		}
-		c.Scope, c.Judged = scopes[m.verdict.want], d.chain(m.entry, m.verdict)
+		c.Scope, c.Judged = scopes[m.verdict.want], named(d.chain(m.entry, m.verdict), m.entry)
 	}
 	names := m.names()
 	c.Declared = d.declared(&m.unit) || slices.ContainsFunc(names, func(x string) bool { return d.req.Declared[x] })
