@@ -110,3 +110,14 @@ func TestKeep(t *testing.T) {
 		t.Error("the other state was changed")
 	}
 }
+
+func TestUnskip(t *testing.T) {
+	s := &State{Skips: []Skip{{Mail: "a"}, {Mail: "b"}, {Mail: "c"}}}
+	next := s.Unskip(func(k Skip) bool { return k.Mail == "b" })
+	if len(next.Skips) != 2 || next.Skips[0].Mail != "a" || next.Skips[1].Mail != "c" {
+		t.Errorf("left %v", next.Skips)
+	}
+	if len(s.Skips) != 3 || s.Skips[1].Mail != "b" {
+		t.Errorf("the receiver changed: %v", s.Skips)
+	}
+}

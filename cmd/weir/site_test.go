@@ -21,7 +21,8 @@ type site struct {
 	dir    string
 	server *sim.Server
 	env    map[string]string
-	seen   int // changing calls already looked at
+	seen   int    // changing calls already looked at
+	answer string // what a person types
 }
 
 // newSite copies an example into a folder of its own and serves the world. w nil: no simulator, as for --simulate.
@@ -84,7 +85,7 @@ func (s *site) rewrite(name, old, text string) {
 func (s *site) run(args ...string) (code int, stdout, stderr string) {
 	var out, progress bytes.Buffer
 	app := &cli.App{
-		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &lockedWriter{w: &progress}, Dir: s.dir, Now: time.Now, Random: randomness{}, Sleep: noWait,
+		Stdin: strings.NewReader(s.answer), Stdout: &out, Stderr: &lockedWriter{w: &progress}, Dir: s.dir, Now: time.Now, Random: randomness{}, Sleep: noWait,
 		Env: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
 	}
 	code = cli.Main(app, args)
