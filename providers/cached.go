@@ -77,14 +77,17 @@ func (d *cachedDirectory) read(ctx context.Context) (*directory.Reading, error) 
 			writer = kept.Begin(ctx, next)
 		}
 	}
-	cached := mailboxes != nil
 	found, note, kindsErr := d.mail.Mailboxes(ctx, mailboxes)
+	cached := found != nil && found == mailboxes
+	if found != nil && !cached {
+		found.Full = reading.Proof.At
+	}
 	var dynamic []*directory.Entry
 	if kindsErr == nil {
 		dynamic, kindsErr = d.mail.DynamicGroups(ctx)
 	}
 	if note != "" {
-		notes, cached = append(notes, note), false
+		notes = append(notes, note)
 	}
 	if next != nil {
 		if found != nil {
@@ -98,8 +101,14 @@ func (d *cachedDirectory) read(ctx context.Context) (*directory.Reading, error) 
 		directory.Merge(reading, nil, nil, kindsErr)
 	} else {
 		directory.Merge(reading, found.Kinds, dynamic, nil)
-		if cached && reading.Proof.Base == nil {
-			reading.Proof.Base = &directory.Base{Generation: base.Name, Hash: base.Digest, At: base.Read, Full: base.Full()}
+		part := &reading.Proof.Parts[len(reading.Proof.Parts)-1]
+		part.Objects = found.Total
+		if cached {
+			part.Changed = found.Changed
+			part.Base = &directory.Base{Generation: base.Name, Hash: base.Digest, Objects: found.Total, At: base.Read, Full: found.Full}
+			if reading.Proof.Base == nil {
+				reading.Proof.Base = part.Base
+			}
 		}
 	}
 	if writer != nil {

@@ -36,6 +36,7 @@ func (c *Client) Mailboxes(ctx context.Context, known *cache.Mailboxes) (found *
 		})
 		switch {
 		case err == nil:
+			known.Changed = len(changed)
 			for id, kind := range changed {
 				known.Set(id, kind)
 			}
@@ -52,7 +53,7 @@ func (c *Client) Mailboxes(ctx context.Context, known *cache.Mailboxes) (found *
 	if err != nil {
 		return nil, note, err
 	}
-	found = &cache.Mailboxes{Until: at, Kinds: map[string]directory.Kind{}}
+	found = &cache.Mailboxes{Until: at, Total: len(kinds), Kinds: map[string]directory.Kind{}}
 	for id, kind := range kinds {
 		found.Set(id, kind)
 	}

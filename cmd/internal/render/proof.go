@@ -28,8 +28,13 @@ func appendProofs(rows []proofRow, proofs []directory.Proof, indent string) []pr
 		switch {
 		case p.Count >= 0:
 			r.Size += " of " + thousands(p.Count)
-		case p.Complete && len(p.Parts) == 0:
+		case p.Complete && len(p.Parts) == 0 && p.Base == nil:
 			r.Size += ", not counted by the vendor"
+		}
+		if b := p.Base; b != nil && len(p.Parts) == 0 {
+			r.Size += fmt.Sprintf(", %s changed since %s", thousands(p.Changed), minute(b.At))
+		} else if b != nil {
+			r.Size += ", read in full on " + minute(b.Full)
 		}
 		if p.Pages > 0 {
 			r.Pages = plural(p.Pages, "page", "pages")

@@ -45,7 +45,11 @@ type Directory struct {
 // Full is when the oldest of the full reads began on which this rests.
 func (d *Directory) Full() time.Time {
 	full := d.FullUsers
-	for _, t := range []time.Time{d.FullGroups, d.FullContacts} {
+	all := []time.Time{d.FullGroups, d.FullContacts}
+	if d.Mailboxes != nil {
+		all = append(all, d.Mailboxes.Full)
+	}
+	for _, t := range all {
 		if t.Before(full) {
 			full = t
 		}
@@ -67,6 +71,11 @@ type Mailboxes struct {
 	Until time.Time
 	// Kinds are those of mailboxes that are no ordinary user's, by object id.
 	Kinds map[string]directory.Kind
+	// Total is how many mailboxes of any kind the last full read saw, and Full when it began, UTC.
+	Total int
+	Full  time.Time
+	// Changed is how many mailboxes the last read of changes brought. It is not kept.
+	Changed int
 
 	parts []partV1 // nil: to be written
 }
@@ -219,7 +228,7 @@ func decodeEntries(text string, objects, shard, of int) ([]*directory.Entry, err
 }
 
 func (c *Cache) loadMailboxes(ctx context.Context, stored *mailboxesV1) (*Mailboxes, error) {
-	out := &Mailboxes{Until: stored.Until, Kinds: map[string]directory.Kind{}, parts: stored.Parts}
+	out := &Mailboxes{Until: stored.Until, Total: stored.Total, Full: stored.Full, Kinds: map[string]directory.Kind{}, parts: stored.Parts}
 	for _, p := range stored.Parts {
 		text, err := c.part(ctx, p)
 		if err != nil {

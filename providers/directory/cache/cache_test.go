@@ -18,11 +18,11 @@ func TestRoundTrip(t *testing.T) {
 		want := sample(n)
 		save(t, m, want)
 		got := load(t, m)
-		if got.Read != noon || got.Full() != noon.Add(-time.Hour) || got.Users.Link != want.Users.Link || got.Contacts.Link != want.Contacts.Link ||
+		if got.Read != noon || got.Full() != noon.Add(-2*time.Hour) || got.Users.Link != want.Users.Link || got.Contacts.Link != want.Contacts.Link ||
 			got.Groups.Link != want.Groups.Link || got.Changed() || got.Name == "" || got.Digest == "" || got.Len() != n+2 {
 			t.Errorf("%+v", got)
 		}
-		if !reflect.DeepEqual(got.Mailboxes.Kinds, want.Mailboxes.Kinds) || got.Mailboxes.Until != noon {
+		if !reflect.DeepEqual(got.Mailboxes.Kinds, want.Mailboxes.Kinds) || got.Mailboxes.Until != noon || got.Mailboxes.Total != 7 {
 			t.Errorf("mailboxes %+v", got.Mailboxes)
 		}
 		for _, c := range []struct{ got, want *Collection }{{got.Users, want.Users}, {got.Groups, want.Groups}, {got.Contacts, want.Contacts}} {

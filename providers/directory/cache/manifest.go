@@ -53,6 +53,9 @@ type collectionV1 struct {
 type mailboxesV1 struct {
 	// Until is the service's own time up to which changes are in.
 	Until time.Time `json:"until"`
+	// Total is how many mailboxes of any kind the last full read saw, which began at Full.
+	Total int       `json:"total"`
+	Full  time.Time `json:"full"`
 	Parts []partV1  `json:"parts"`
 }
 

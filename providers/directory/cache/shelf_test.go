@@ -109,7 +109,7 @@ func sample(n int) *Directory {
 		Groups:    NewCollection("/groups/delta?$deltatoken=g", []*directory.Entry{group}),
 		Contacts:  NewCollection("/contacts/delta?$deltatoken=c", []*directory.Entry{contact}),
 		FullUsers: noon, FullGroups: noon.Add(-time.Hour), FullContacts: noon,
-		Mailboxes: &Mailboxes{Until: noon, Kinds: map[string]directory.Kind{idOf(1): directory.SharedMailbox, idOf(2): directory.Room}},
+		Mailboxes: &Mailboxes{Until: noon, Total: 7, Full: noon.Add(-2 * time.Hour), Kinds: map[string]directory.Kind{idOf(1): directory.SharedMailbox, idOf(2): directory.Room}},
 	}
 }
 

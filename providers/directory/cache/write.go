@@ -98,7 +98,7 @@ func (w *Writer) Finish(ctx context.Context) error {
 				return err
 			}
 		}
-		m.Mailboxes = &mailboxesV1{Until: d.Mailboxes.Until.UTC(), Parts: d.Mailboxes.parts}
+		m.Mailboxes = &mailboxesV1{Until: d.Mailboxes.Until.UTC(), Total: d.Mailboxes.Total, Full: d.Mailboxes.Full.UTC(), Parts: d.Mailboxes.parts}
 	}
 	body, err := encodeManifest(m)
 	if err != nil {
