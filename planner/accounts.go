@@ -26,6 +26,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		p.releaseAccounts(req)
 		return
 	}
+	p.resumes(req, policyChange)
 	if policyChange.Action == Unknown && !req.Sync {
 		return
 	}
@@ -61,6 +62,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		// An organization that this plan creates has no accounts yet: that is known without reading.
 		request.Accounts = &directory.AccountReading{Proof: directory.Proof{Complete: true, Source: "accounts", Count: -1, At: req.Now}}
 	}
+	request.Exempt = p.exemptions(req, &policy)
 	p.inquire(req, &request)
 	p.Accounts = dirsync.Decide(request)
 	if p.Accounts.Allowed > 0 {
@@ -80,6 +82,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 			p.Errors = append(p.Errors, fmt.Sprintf("%s: a person must decide about it, because the hosted sync would (R40):\n%s", u.Address, strings.Join(u.Blocks, "\n")))
 		}
 	}
+	p.foresee(req, policyChange, &policy)
 }
 
 // createsOrganization reports whether the part creates the tenant's organization.

@@ -57,8 +57,11 @@ type Request struct {
 	Inquire func(Inquiry)
 
 	inquired bool
-	drifted  []*Change
-	waits    []Wait
+	// suspend is why the vendor's own sync must not run by itself, risk why it should not according to this plan; "" when it
+	// may.
+	suspend, risk string
+	drifted       []*Change
+	waits         []Wait
 	// moved gives, by new address, the one under which state has the object.
 	moved map[string]string
 }
@@ -66,6 +69,7 @@ type Request struct {
 // Build plans one tenant. Diagnostics with errors come with a part of status Errored. The part is deterministic: equal
 // requests give equal parts.
 func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
+	original := req
 	part := &Part{Tenant: req.Tenant, Address: req.Address, Status: Ready, Values: map[string]cty.Value{}}
 	if req.Prior != nil {
 		part.Serial, part.Lineage = req.Prior.Serial, req.Prior.Lineage
@@ -80,7 +84,12 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 		return part, hcl.Diagnostics{d}
 	}
 	if req.Sync {
-		return buildSync(ctx, part, &req)
+		part, diags := buildSync(ctx, part, &req)
+		if req.risk != "" && req.suspend == "" {
+			original.suspend, original.inquired = req.risk, req.inquired
+			return Build(ctx, original)
+		}
+		return part, diags
 	}
 	moves := part.move(&req)
 
@@ -112,6 +121,11 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 
 	part.orphans(&req, objects, evaluation, visited, moves)
 	part.accounts(&req, objects)
+	if req.risk != "" && req.suspend == "" {
+		// The schedule of the vendor's own sync is planned as Never: once more, with that in mind.
+		original.suspend, original.inquired = req.risk, req.inquired
+		return Build(ctx, original)
+	}
 	part.inquire(&req, nil)
 	part.guard(&req)
 	if req.Destroy {
@@ -142,7 +156,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 
 // evaluate plans every block. reissue are the objects that must issue their secrets anew.
 func (p *Part) evaluate(ctx context.Context, req *Request, reissue []string) (*Objects, *config.Evaluation, map[string]*Change, hcl.Diagnostics) {
-	objects := NewObjects(req).Reissue(reissue)
+	objects := NewObjects(req).Reissue(reissue).Suspend(req.suspend)
 	visited := map[string]*Change{}
 	p.Changes, p.Values = nil, map[string]cty.Value{}
 	req.drifted, req.waits = nil, nil

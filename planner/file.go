@@ -70,6 +70,7 @@ type partV1 struct {
 	Accounts      *dirsync.Result   `json:"accounts,omitempty"`
 	AccountPolicy string            `json:"account_policy,omitempty"`
 	Forecast      *Forecast         `json:"forecast,omitempty"`
+	Hosted        *HostedRun        `json:"hosted,omitempty"`
 	Allowance     string            `json:"allowance,omitempty"`
 	Bookkeeping   bool              `json:"bookkeeping,omitempty"`
 	Guards        []Guard           `json:"guards,omitempty"`
@@ -260,7 +261,7 @@ func unpackFile(what string, packed []byte) ([]byte, error) {
 func encodePart(p *Part) (partV1, error) {
 	f := partV1{
 		Tenant: p.Tenant, Address: p.Address, Status: p.Status, Serial: p.Serial, Lineage: p.Lineage, Proofs: p.Proofs, Unchanged: p.Unchanged,
-		Accounts: p.Accounts, AccountPolicy: p.AccountPolicy, Forecast: p.Forecast, Allowance: p.Allowance, Bookkeeping: p.Bookkeeping, Guards: p.Guards, Waits: p.Waits, Problems: p.Problems, Notes: p.Notes,
+		Accounts: p.Accounts, AccountPolicy: p.AccountPolicy, Forecast: p.Forecast, Hosted: p.Hosted, Allowance: p.Allowance, Bookkeeping: p.Bookkeeping, Guards: p.Guards, Waits: p.Waits, Problems: p.Problems, Notes: p.Notes,
 		Errors: p.Errors, Removed: p.Removed, Former: p.Former, Omissions: p.Omissions,
 	}
 	var err error
@@ -286,7 +287,7 @@ func encodePart(p *Part) (partV1, error) {
 func decodePart(f partV1) (*Part, error) {
 	p := &Part{
 		Tenant: f.Tenant, Address: f.Address, Status: f.Status, Serial: f.Serial, Lineage: f.Lineage, Proofs: f.Proofs, Unchanged: f.Unchanged,
-		Accounts: f.Accounts, AccountPolicy: f.AccountPolicy, Forecast: f.Forecast, Allowance: f.Allowance, Bookkeeping: f.Bookkeeping, Guards: f.Guards, Waits: f.Waits, Problems: f.Problems, Notes: f.Notes,
+		Accounts: f.Accounts, AccountPolicy: f.AccountPolicy, Forecast: f.Forecast, Hosted: f.Hosted, Allowance: f.Allowance, Bookkeeping: f.Bookkeeping, Guards: f.Guards, Waits: f.Waits, Problems: f.Problems, Notes: f.Notes,
 		Errors: f.Errors, Removed: f.Removed, Former: f.Former, Omissions: f.Omissions,
 	}
 	var err error

@@ -23,6 +23,7 @@ type Objects struct {
 	planned map[string]*Change
 	// reissue are the objects that must issue their secret anew; demanded are those that turned out to have to.
 	reissue, demanded map[string]bool
+	suspend           string
 }
 
 // NewObjects begins planning against the request's observation and state.
@@ -44,6 +45,12 @@ func (o *Objects) Reissue(addresses []string) *Objects {
 	for _, address := range addresses {
 		o.reissue[address] = true
 	}
+	return o
+}
+
+// Suspend keeps the vendor's own sync from running by itself, for that reason; "" lets the policy decide. It returns o.
+func (o *Objects) Suspend(reason string) *Objects {
+	o.suspend = reason
 	return o
 }
 
@@ -107,6 +114,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 		Config: configured, Prior: orNull(stored, inst.Type), Live: orNull(c.Before, inst.Type), Planned: want,
 		Tenant: o.req.Tenant, Directory: o.req.Facts, Mail: o.req.Observed.Mail, Now: o.req.Now,
 		Doubt:       o.ours(address),
+		Suspend:     o.suspend,
 		Undelivered: prior != nil && (len(prior.Undelivered) > 0 || o.reissue[address]),
 	}
 	if inst.Type.Customize != nil {

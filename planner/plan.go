@@ -117,6 +117,8 @@ type Part struct {
 	AccountPolicy string
 	// Forecast is what the part comes to; nil when it has nothing to do with an organization.
 	Forecast *Forecast
+	// Hosted is what the vendor's own sync will do by itself after the part is applied; nil with any other engine.
+	Hosted *HostedRun
 	// Allowance is the digest of the policy's one-time allowance that the removals of this part use up; "" for none.
 	Allowance string
 	// Bookkeeping says that state has something to remember about accounts that needs no vendor call.

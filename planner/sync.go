@@ -70,6 +70,8 @@ func SyncTypes(registry *resource.Registry, prior *state.State) []string {
 	issuers := issuers(registry, prior)
 	for _, obj := range prior.Objects {
 		switch {
+		case obj.Type == "sync_policy" && text(obj.Values, "engine") == dirsync.EngineEssentials:
+			types[obj.Type], types["exemption"] = true, true // what the vendor's sync leaves alone decides too (R40)
 		case obj.Type == "tenant", obj.Type == "domain", obj.Type == "sync_policy", obj.Type == "exemption", issuers[obj.Address] != "":
 			types[obj.Type] = true
 		case slices.ContainsFunc(obj.Dependencies, func(d string) bool { return issuers[d] != "" }):
@@ -251,6 +253,8 @@ func asApplied(c *Change, t *resource.Type, prior *state.Object) {
 		case renews && !p.After.IsWhollyKnown():
 		case t.Name == "exemption" && p.Path == "protects" && p.Cause == Configuration:
 			p.Cause = Directory
+		case scheduled(c, p.Path, prior):
+			p.Cause = Directory
 		case p.Local:
 			continue // what state does not remember as applied is of a build that knows more attributes
 		default:
@@ -276,6 +280,19 @@ func asApplied(c *Change, t *resource.Type, prior *state.Object) {
 	if c.Action == NoOp {
 		c.Reasons = nil
 	}
+}
+
+// scheduled reports whether the path is the schedule of the vendor's own sync, which a sync suspends when the next run would
+// exceed the safeguard, and starts again afterwards.
+func scheduled(c *Change, path string, prior *state.Object) bool {
+	const schedule = "hosted.frequency"
+	if path != schedule || text(c.Wanted, "engine") != dirsync.EngineEssentials {
+		return false
+	}
+	wanted := text(c.Wanted, "frequency")
+	suspended := text(c.Wanted, schedule) == "never" && wanted != "" && wanted != "never"
+	resumed := text(prior.Values, schedule) == "never" && text(c.Before, schedule) == "never" && text(c.Wanted, schedule) == wanted
+	return suspended || resumed
 }
 
 // renews reports whether the change issues a secret because it is time, or because an earlier one did not arrive. One that

@@ -22,6 +22,8 @@ type Difference struct {
 	Skips, Removals, Allowances bool
 	// Applied says that what the last apply went by besides objects differs.
 	Applied bool
+	// Hosted says that what the vendor's own sync is expected to do differs.
+	Hosted bool
 	// Begun are operations in doubt in the new state alone, Settled those in the old
 	// one alone; oldest first.
 	Begun, Settled []Intent
@@ -75,7 +77,7 @@ type OutputDifference struct {
 // Empty reports whether nothing differs.
 func (d *Difference) Empty() bool {
 	return len(d.Objects)+len(d.Accounts)+len(d.Outputs)+len(d.Begun)+len(d.Settled) == 0 &&
-		!d.Identity && !d.Skips && !d.Removals && !d.Allowances && !d.Applied
+		!d.Identity && !d.Skips && !d.Removals && !d.Allowances && !d.Applied && !d.Hosted
 }
 
 // Diff compares two states of one tenant. Serial, lineage and realm are no part
@@ -90,6 +92,7 @@ func Diff(before, after *State) *Difference {
 		Removals:   !sameJSON(before.Removals, after.Removals),
 		Allowances: !sameJSON(before.Allowances, after.Allowances),
 		Applied:    !before.Applied.Equal(after.Applied),
+		Hosted:     !sameJSON(before.Hosted, after.Hosted),
 		Begun:      doubtsWithout(after, before),
 		Settled:    doubtsWithout(before, after),
 	}

@@ -50,6 +50,7 @@ func TestDiff(t *testing.T) {
 		{"a skip", func(s *State) { s.Skips = nil }, "skips"},
 		{"a removal", func(s *State) { s.Removals = []Removal{{Mail: "x@contoso.com"}} }, "removals"},
 		{"what was gone by", func(s *State) { s.Applied = Applied{Known: true} }, "applied"},
+		{"a prediction", func(s *State) { s.Hosted = &Hosted{Policy: "sync_policy.people", At: noon} }, "hosted"},
 		{"an allowance", func(s *State) { s.Allowances = map[string]time.Time{"x": noon} }, "allowances"},
 		{"in doubt", func(s *State) { s.InDoubt = map[string]Intent{"op1": {Op: "op1"}} }, "begun op1"},
 	} {
@@ -112,7 +113,7 @@ func outline(d *Difference) string {
 	for _, o := range d.Outputs {
 		out = append(out, "output "+o.Name)
 	}
-	for name, set := range map[string]bool{"identity": d.Identity, "skips": d.Skips, "removals": d.Removals, "allowances": d.Allowances, "applied": d.Applied} {
+	for name, set := range map[string]bool{"identity": d.Identity, "skips": d.Skips, "removals": d.Removals, "allowances": d.Allowances, "applied": d.Applied, "hosted": d.Hosted} {
 		if set {
 			out = append(out, name)
 		}

@@ -65,20 +65,33 @@ func sample() *State {
 	s.Applied = Applied{Safeguard: cty.ObjectVal(map[string]cty.Value{"max_removals": cty.NumberIntVal(3)}), Known: true, Synced: noon}
 	s.InDoubt = map[string]Intent{"op-9": {Op: "op-9", Address: "sync_policy.people", Mail: "bob@contoso.com",
 		Type: "account", Action: "create", NaturalKey: "bob@contoso.com", ID: "8", Digest: "d", Time: noon}}
+	s.Hosted = sampleHosted()
 	return s
 }
 
 // firstSample is what the first build could say; its fixtures stay as they are.
 func firstSample() *State {
 	s := sample()
-	s.Applied = Applied{}
+	s.Applied, s.Hosted = Applied{}, nil
 	return s
+}
+
+// secondSample is what its fixture could say.
+func secondSample() *State {
+	s := sample()
+	s.Hosted = nil
+	return s
+}
+
+func sampleHosted() *Hosted {
+	return &Hosted{Policy: "sync_policy.people", At: noon, LastRun: "2026-11-20T12:00:00Z", Fails: "no", Digest: "d", More: 3,
+		Accounts: []HostedAccount{{Address: "a@contoso.com", Effect: "adding", Digest: "x", Doubt: true}}}
 }
 
 // sampleBatch has every kind of entry with every member.
 func sampleBatch() Batch {
 	b := firstBatch()
-	b.Entries = append(b.Entries, movedEntry(), appliedEntry())
+	b.Entries = append(b.Entries, movedEntry(), appliedEntry(), Entry{Note: &Note{Text: "expected", Hosted: sampleHosted(), Time: noon}})
 	return b
 }
 
@@ -215,7 +228,7 @@ func TestFormat1(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole, err := Encode(sample())
+		whole, err := Encode(secondSample())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +241,7 @@ func TestFormat1(t *testing.T) {
 			}
 		}
 	}
-	for file, want := range map[string]*State{stateFile: firstSample(), wholeFile: sample()} {
+	for file, want := range map[string]*State{stateFile: firstSample(), wholeFile: secondSample()} {
 		body, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -96,6 +96,8 @@ type Note struct {
 	Allowance string
 	// Applied replaces what the last apply went by.
 	Applied *Applied
+	// Hosted replaces what the vendor's own directory sync is expected to do.
+	Hosted *Hosted
 	// Time is when, UTC.
 	Time time.Time
 }
@@ -241,6 +243,9 @@ func (s *State) note(n *Note) {
 	}
 	if n.Skips != nil {
 		s.Skips = *n.Skips
+	}
+	if n.Hosted != nil {
+		s.Hosted = n.Hosted
 	}
 	if n.Allowance != "" {
 		if s.Allowances == nil {

@@ -67,6 +67,11 @@ func (s *State) rename(renames []Rename) {
 	if slices.ContainsFunc(s.Skips, func(k Skip) bool { return moved(k.Address) }) {
 		s.Skips = convert(s.Skips, func(k Skip) Skip { k.Address = name(k.Address); return k })
 	}
+	if s.Hosted != nil && moved(s.Hosted.Policy) {
+		renamed := *s.Hosted
+		renamed.Policy = name(renamed.Policy)
+		s.Hosted = &renamed
+	}
 	for op, i := range s.InDoubt {
 		if moved(i.Address) {
 			i.Address = name(i.Address)

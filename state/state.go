@@ -49,6 +49,9 @@ type State struct {
 	Allowances map[string]time.Time
 	// Applied is what the last apply went by that is no object of the tenant.
 	Applied Applied
+	// Hosted is what the vendor's own directory sync was last expected to do; nil when nothing
+	// was expected.
+	Hosted *Hosted
 	// InDoubt are the operations begun and never seen to end, by operation id: they
 	// may have happened. Their objects are unknown until each is settled.
 	InDoubt map[string]Intent
@@ -296,6 +299,7 @@ func (s *State) Clone() *State {
 		Removals:   slices.Clone(s.Removals),
 		Allowances: maps.Clone(s.Allowances),
 		Applied:    s.Applied,
+		Hosted:     s.Hosted,
 		InDoubt:    maps.Clone(s.InDoubt),
 	}
 	c.Tenant.Providers = maps.Clone(s.Tenant.Providers)

@@ -38,6 +38,7 @@ type stateV1 struct {
 	Removals   []removalV1          `json:"removals,omitempty"`
 	Allowances map[string]time.Time `json:"allowances,omitempty"`
 	Applied    *appliedV1           `json:"applied,omitempty"`
+	Hosted     *hostedV1            `json:"hosted,omitempty"`
 	InDoubt    []intentV1           `json:"in_doubt,omitempty"`
 }
 
@@ -131,6 +132,23 @@ type appliedV1 struct {
 	Synced    time.Time       `json:"synced,omitzero"`
 }
 
+type hostedV1 struct {
+	Policy   string            `json:"policy"`
+	At       time.Time         `json:"at"`
+	LastRun  string            `json:"last_run,omitempty"`
+	Fails    string            `json:"fails,omitempty"`
+	Digest   string            `json:"digest,omitempty"`
+	Accounts []hostedAccountV1 `json:"accounts,omitempty"`
+	More     int               `json:"more,omitempty"`
+}
+
+type hostedAccountV1 struct {
+	Address string `json:"address"`
+	Effect  string `json:"effect"`
+	Digest  string `json:"digest,omitempty"`
+	Doubt   bool   `json:"doubt,omitempty"`
+}
+
 type batchV1 struct {
 	Format  int       `json:"format"`
 	Tenant  string    `json:"tenant"`
@@ -184,6 +202,7 @@ type noteV1 struct {
 	Skips     *[]skipV1           `json:"skips,omitempty"`
 	Allowance string              `json:"allowance,omitempty"`
 	Applied   *appliedV1          `json:"applied,omitempty"`
+	Hosted    *hostedV1           `json:"hosted,omitempty"`
 	Time      time.Time           `json:"time,omitzero"`
 }
 
@@ -209,6 +228,7 @@ func storeState(s *State) (*stateV1, error) {
 		Skips:      storeSkips(s.Skips),
 		Removals:   storeRemovals(s.Removals),
 		Allowances: s.Allowances,
+		Hosted:     storeHosted(s.Hosted),
 	}
 	for _, address := range s.Addresses() {
 		o, err := storeObject(s.Objects[address])
@@ -364,7 +384,7 @@ func storeNote(n *Note) (*noteV1, error) {
 		return nil, err
 	}
 	v := &noteV1{
-		Text: n.Text, Outputs: outputs, Allowance: n.Allowance, Time: n.Time,
+		Text: n.Text, Outputs: outputs, Allowance: n.Allowance, Hosted: storeHosted(n.Hosted), Time: n.Time,
 		Moved: convert(n.Moved, func(r Rename) renameV1 { return renameV1(r) }),
 	}
 	if n.Tenant != nil {
@@ -411,6 +431,7 @@ func (v *stateV1) load(s *State) error {
 	s.Skips = loadSkips(v.Skips)
 	s.Removals = loadRemovals(v.Removals)
 	s.Allowances = v.Allowances
+	s.Hosted = v.Hosted.load()
 	for i := range v.Objects {
 		o, err := v.Objects[i].load()
 		if err != nil {
@@ -560,7 +581,7 @@ func (v *noteV1) load() (*Note, error) {
 		return nil, err
 	}
 	n := &Note{
-		Text: v.Text, Outputs: outputs, Allowance: v.Allowance, Time: v.Time,
+		Text: v.Text, Outputs: outputs, Allowance: v.Allowance, Hosted: v.Hosted.load(), Time: v.Time,
 		Moved: convert(v.Moved, func(r renameV1) Rename { return Rename(r) }),
 	}
 	if v.Tenant != nil {

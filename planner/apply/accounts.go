@@ -40,6 +40,12 @@ func (r *run) accountPhase(ctx context.Context) error {
 		}
 		return nil
 	}
+	if why := r.restless(ctx); why != "" {
+		for i := range result.Decisions {
+			r.skip(r.accountAddress(&result.Decisions[i]), why)
+		}
+		return nil
+	}
 	if err := r.bookkeeping(ctx, result); err != nil {
 		return err
 	}
@@ -441,6 +447,8 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 			result = r.settleAdd(ctx, d, result)
 		}
 		account, err = result.Account, result.Err
+	case dirsync.Protect:
+		account = d.Before // its exemption was all
 	default:
 		account, err = r.Accounts.Update(r.calls, d.Before, d.After)
 	}

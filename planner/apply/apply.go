@@ -149,7 +149,9 @@ type run struct {
 	left    []*planner.Change
 	serial  map[string]*sync.Mutex
 	// wrote says that this run has written to the journal.
-	wrote    bool
+	wrote bool
+	// withheld are the objects of which a part is written after everything else.
+	withheld []withheld
 	accounts sync.Once
 	// accountsErr is what stopped the accounts, for everyone who asks for them.
 	accountsErr error
@@ -237,6 +239,12 @@ func Run(ctx context.Context, req Request) (*Report, error) {
 	if err := r.bind(ctx); err != nil {
 		return r.finish(), err
 	}
+	if err := r.release(ctx); err != nil {
+		return r.finish(), err
+	}
+	if err := r.expect(ctx); err != nil {
+		return r.finish(), err
+	}
 	if err := r.deliver(ctx); err != nil {
 		return r.finish(), err
 	}
@@ -298,6 +306,9 @@ func (r *run) finish() *Report {
 // walk evaluates the blocks again, in order, and applies each as its values become known.
 func (r *run) walk(ctx context.Context) error {
 	r.objects = planner.NewObjects(&r.Plan).Reissue(r.Part.Reissue)
+	if r.Part.Hosted != nil {
+		r.objects.Suspend(r.Part.Hosted.Suspended)
+	}
 	var stop error
 	evaluation, diags := r.Plan.Evaluate(ctx, config.EvalRequest{
 		Parallel: r.Parallel,

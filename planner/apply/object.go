@@ -130,6 +130,17 @@ func (r *run) change(ctx context.Context, inst *config.Instance, c *planner.Chan
 		Address: c.Address, Operation: r.Operation(), ID: c.ID, Prior: orNull(c.Before, t), Planned: c.Wanted,
 		Paths: vendorPaths(c), Secrets: r.Secrets, Now: r.Now(),
 	}
+	if t.Withhold != nil {
+		if first, waits := t.Withhold(c.Wanted, request.Prior); waits {
+			whole := *c
+			part := *c
+			part.Wanted = first
+			c, request.Planned = &part, first
+			r.mu.Lock()
+			r.withheld = append(r.withheld, withheld{inst: inst, change: &whole})
+			r.mu.Unlock()
+		}
+	}
 	var live resource.Live
 	var err error
 	switch c.Action {

@@ -422,6 +422,10 @@ func (d *decider) compareHosted(u *unit, linked bool) {
 	case v.want == wantUser && a.Type == directory.FunctionalAccount:
 		after.Type, after.Active, exempt = d.p.NewUserRole, true, "remove"
 	default:
+		if why := d.unprotected(u); why != "" {
+			d.spare(u, linked, why)
+			return
+		}
 		d.unchanged(u, linked, d.ownedAliases(u, a))
 		return
 	}
@@ -487,14 +491,17 @@ func (d *decider) newWork(u *unit, action Action, after *directory.Account, reas
 // it into one would cost a seat and undo somebody's work (R40); only a person can tell.
 func (d *decider) undecided(u *unit) {
 	hosted := d.p.Engine == EngineEssentials
+	exempt := hosted && (d.req.Exempt[u.account.Address] || d.req.Exempt[u.entry.Address])
 	reasons := append(slices.Clone(d.chain(u.entry, u.verdict)), Reason{Rule: "R40", Text: "Its address is held by a functional account that Weir did not convert: it is left alone until one of the two blocks says what it is."})
-	if hosted {
+	if exempt {
+		reasons = append(reasons, Reason{Rule: "R40", Text: "Somebody put it on the vendor's list of exemptions, so the vendor's sync leaves it alone for now."})
+	} else if hosted {
 		reasons = append(reasons, Reason{Rule: "R40", Text: "Without an exemption the vendor's sync deletes the functional account and makes a user."})
 	}
 	d.skip(u, SkipUndecided, reasons)
 	label := blockLabel(u.account.Address)
 	d.res.Undecided = append(d.res.Undecided, Undecided{
-		Address: u.account.Address, ObjectID: u.entry.ObjectID, Reasons: reasons, Error: hosted,
+		Address: u.account.Address, ObjectID: u.entry.ObjectID, Reasons: reasons, Error: hosted && !exempt,
 		Blocks: []string{
 			fmt.Sprintf("exemption %q {\n  addresses = [%s]\n  as        = \"functional_account\"\n  reason    = \"keeps receiving without a seat\"\n}\n", label, quote(u.account.Address)),
 			fmt.Sprintf("account %q {\n  email = %s\n  type  = %q\n}\n", label, quote(u.account.Address), string(d.p.NewUserRole)),

@@ -397,6 +397,18 @@ func carryOut(t tester, req Request, res *Result) Request {
 	}
 	maps.Copy(known, remember)
 	out := req
+	if req.Exempt != nil {
+		out.Exempt = maps.Clone(req.Exempt)
+		for _, w := range res.Decisions {
+			switch {
+			case w.Held != "":
+			case w.Exempt == "add":
+				out.Exempt[w.Before.Address] = true
+			case w.Exempt == "remove":
+				delete(out.Exempt, w.Before.Address)
+			}
+		}
+	}
 	out.PolicyChanged = false
 	out.Accounts = &directory.AccountReading{Proof: req.Accounts.Proof}
 	for _, id := range slices.Sorted(maps.Keys(accounts)) {

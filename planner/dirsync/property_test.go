@@ -161,6 +161,12 @@ func drawRequest(t *rapid.T) Request {
 	if rapid.IntRange(0, 2).Draw(t, "exempt") == 0 {
 		req.Protections = []Protection{{Source: "exemption.x", Addresses: drawAddresses(t, "exempt"), As: pick("as", AsUnchanged, AsFunctional)}}
 	}
+	if p.Engine == EngineEssentials && rapid.Bool().Draw(t, "exemptions were read") {
+		req.Exempt = map[string]bool{}
+		for _, a := range drawAddresses(t, "exempt at the vendor") {
+			req.Exempt[a] = true
+		}
+	}
 	if rapid.IntRange(0, 3).Draw(t, "declared") == 0 {
 		req.Declared[drawAddress(t, "declared")] = true
 	}

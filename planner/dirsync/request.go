@@ -64,6 +64,9 @@ type Request struct {
 	Protections []Protection
 	// Declared holds the addresses of declared account blocks, folded.
 	Declared map[string]bool
+	// Exempt holds the addresses on the vendor's list of exemptions, folded, as the plan leaves it; nil when it was not read.
+	// Only the hosted engine asks for it.
+	Exempt map[string]bool
 	// Skips are addresses that a person left out until a time (zero: no end). Past it they are still left out, and
 	// reported.
 	Skips map[string]time.Time

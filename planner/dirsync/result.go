@@ -15,6 +15,7 @@ const (
 	Update  Action = "update"
 	Rename  Action = "rename"
 	Convert Action = "convert" // between user and functional account
+	Protect Action = "protect" // nothing but its exemption from the vendor's own sync is written
 	Disable Action = "disable"
 	Enable  Action = "enable"
 	Delete  Action = "delete"

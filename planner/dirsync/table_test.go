@@ -904,6 +904,37 @@ var table = []struct {
 		f.req.Policy.Engine = EngineEssentials
 		f.exempt(AsFunctional, "alice@c.com")
 	}, []string{"skip alice exempt"}},
+	{"essentials: coming from weir, functional accounts get their exemption first", func(f *fixture) {
+		p := f.place("info", directory.SharedMailbox)
+		p.k.Converted = true
+		f.req.Policy.Engine, f.req.Exempt, f.req.PolicyChanged = EngineEssentials, map[string]bool{}, true
+	}, []string{"protect info (configuration) exempt:add"}},
+	{"essentials: with it nothing is left to do", func(f *fixture) {
+		f.place("info", directory.SharedMailbox).k.Converted = true
+		f.req.Policy.Engine, f.req.Exempt = EngineEssentials, map[string]bool{"info@c.com": true}
+	}, nil},
+	{"essentials: somebody took it away", func(f *fixture) {
+		f.place("info", directory.SharedMailbox).k.Converted = true
+		f.req.Policy.Engine, f.req.Exempt = EngineEssentials, map[string]bool{}
+	}, []string{"protect info (drift) exempt:add"}},
+	{"essentials: the list was not read", func(f *fixture) {
+		f.place("info", directory.SharedMailbox).k.Converted = true
+		f.req.Policy.Engine = EngineEssentials
+	}, nil},
+	{"essentials: a group needs none", func(f *fixture) {
+		f.place("sales", directory.DistributionGroup)
+		f.req.Policy.Engine, f.req.Exempt = EngineEssentials, map[string]bool{}
+	}, nil},
+	{"essentials: whom the safeguard protects", func(f *fixture) {
+		f.person("ceo")
+		f.req.Policy.Engine, f.req.Exempt = EngineEssentials, map[string]bool{}
+		f.req.Policy.Safeguard.Protected = []string{"ceo@c.com"}
+	}, []string{"protect ceo (directory) exempt:add"}},
+	{"essentials: functional by hand, exempt by hand", func(f *fixture) {
+		f.entry("leo", directory.User)
+		f.account("leo", directory.FunctionalAccount)
+		f.req.Policy.Engine, f.req.Exempt = EngineEssentials, map[string]bool{"leo@c.com": true}
+	}, []string{"skip leo undecided"}},
 	{"essentials: blocked and disabled is the vendor's doing", func(f *fixture) {
 		f.person("alice").e.Enabled = false
 		f.req.Policy.Engine, f.req.Policy.BlockedSignIn = EngineEssentials, AsDisable

@@ -137,6 +137,7 @@ func syncPolicyType() *resource.Type {
 		Singleton: true, Undeletable: true,
 		Customize: customizeSyncPolicy,
 		Lost:      lostConnection,
+		Withhold:  withholdSchedule,
 		List: func(ctx context.Context, conn *resource.Conn) ([]resource.Live, error) {
 			live, err := readSyncPolicy(ctx, conn, azureID)
 			if errors.Is(err, errNoOrganization) {
@@ -151,6 +152,16 @@ func syncPolicyType() *resource.Type {
 		Create: writeSyncPolicy,
 		Update: writeSyncPolicy,
 	}
+}
+
+// withholdSchedule keeps a schedule that begins waiting for the exemptions and accounts of the same run: the vendor's sync
+// knows no review (R44), and what it must leave alone has to be said before it runs for the first time.
+func withholdSchedule(planned, live cty.Value) (cty.Value, bool) {
+	wanted := resource.Text(planned, "hosted.frequency")
+	if was := resource.Text(live, "hosted.frequency"); wanted == "" || wanted == "never" || was != "" && was != "never" {
+		return planned, false
+	}
+	return resource.With(planned, "hosted.frequency", cty.StringVal("never")), true
 }
 
 // lostConnection reports that the settings were cleared, or name another application than the one whose secret was
@@ -268,6 +279,14 @@ func writeSyncPolicy(ctx context.Context, conn *resource.Conn, change *resource.
 		now.Frequency = 0
 		if err := c.putAzure(ctx, org, "stop the hosted sync", now, ""); err != nil {
 			return resource.Live{}, err
+		}
+		back, err := c.azure(ctx, org)
+		if err != nil {
+			return resource.Live{}, err
+		}
+		if back.Frequency.value != 0 {
+			return resource.Live{}, &resource.Error{Op: "stop the hosted sync", Subject: org, Attribute: "frequency", Kind: resource.ErrUnavailable,
+				Detail: "the schedule that is read back is not Never, so nothing else was written"}
 		}
 	}
 	if target != now || secret != "" {
@@ -431,6 +450,10 @@ func customizeSyncPolicy(req *resource.PlanRequest) error {
 			req.Reasons = append(req.Reasons, "the hosted sync's own removals are switched off: it offers no review and knows no limits (R44)")
 			break
 		}
+	}
+	if engine == "essentials" && req.Suspend != "" {
+		h["frequency"] = cty.StringVal("never")
+		req.Reasons = append(req.Reasons, "the schedule is suspended: "+req.Suspend)
 	}
 	req.Planned = resource.With(req.Planned, "hosted", cty.ObjectVal(h))
 	return nil

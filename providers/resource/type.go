@@ -56,6 +56,11 @@ type Type struct {
 	// that falls due, checks that need more than one attribute. It must be pure. nil means nothing to amend.
 	Customize func(*PlanRequest) error
 
+	// Withhold gives the value to write at first when a part of the planned one must not take effect before everything else
+	// of the tenant is done: live is null when there is no object yet. ok is false when nothing has to wait. The rest is
+	// written last, by Update, after the object was read back. nil withholds nothing.
+	Withhold func(planned, live cty.Value) (first cty.Value, ok bool)
+
 	// Lost reports that the vendor cannot have the write-only values any more that state remembers as written, judged by
 	// what can be read: prior is the value in state, live the one read. They are then written again, and an issued secret
 	// is issued anew. nil means that an object that exists has them.
@@ -139,6 +144,8 @@ type PlanRequest struct {
 	// Doubt says that a run which ended before its time began to make the object: what cannot be read of it may not have
 	// been done.
 	Doubt bool
+	// Suspend is why what the vendor does by itself must not go on; "" when it may.
+	Suspend string
 	// Tenant is the tenant's identity and provider choice.
 	Tenant Identity
 	// Directory answers questions about the directory; nil when it could not be read, or nobody asked for it.

@@ -272,6 +272,8 @@ func (w *workspace) readers(u *unit, prior *state.State) live.Readers {
 		w.useEvery(u, asks.types)
 		asks.settle(prior)
 	}
+	// What the vendor's own sync leaves alone decides about accounts under its engine (R40).
+	used["exemption"] = used["exemption"] || used["sync_policy"]
 	r := live.Readers{Conn: u.connected.Conn}
 	for _, t := range w.registry.Types() {
 		if asks.types[t.Name] {

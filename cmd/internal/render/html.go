@@ -59,6 +59,8 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"complete":  readCompletely,
 	"withheld":  withheld,
 	"thousands": thousands,
+	"either":    func(e hostedEither) string { return SafeText(e.sides(10)) },
+	"stopwhy":   stopText,
 	"nochanges": func() string { return textNoChanges },
 }).Parse(pageSource))
 

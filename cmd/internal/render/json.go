@@ -374,6 +374,9 @@ func jsonPart(part *planner.Part) map[string]any {
 			"unchanged": a.Unchanged, "strays": orEmptyList(a.Strays), "seats": map[string]int{"before": a.Seats.Before, "after": a.Seats.After},
 		}
 	}
+	if part.Hosted != nil {
+		out["hosted_sync"] = jsonHosted(part.Hosted)
+	}
 	return out
 }
 

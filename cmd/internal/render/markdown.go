@@ -270,6 +270,7 @@ func (m *markdown) urgent(t *tenantView) {
 		}
 		m.f("\n")
 	}
+	m.hostedUrgent(t)
 	for _, list := range []struct {
 		word  string
 		texts []string
@@ -343,6 +344,7 @@ func (m *markdown) details(t *tenantView) {
 		}
 		m.f("Left alone: %s.\n\n", strings.Join(parts, ", "))
 	}
+	m.hosted(t.Hosted)
 	if len(t.Outputs) > 0 {
 		m.f("**Outputs**\n\n| output | now | planned |\n|---|---|---|\n")
 		for _, r := range t.Outputs {

@@ -311,6 +311,9 @@ func remembered(d *state.Difference) []string {
 	if d.Applied {
 		out = append(out, "What the directory sync goes by besides the policy: the root's limits, and when it was last done.")
 	}
+	if d.Hosted {
+		out = append(out, "What the vendor's own sync is expected to do.")
+	}
 	for _, list := range []struct {
 		intents []state.Intent
 		what    string
@@ -432,7 +435,7 @@ func StateDiffJSON(w io.Writer, c StateComparison) error {
 	return writeJSON(w, map[string]any{
 		"format_version": "1.0", "tenant": c.Tenant.Key, "before_serial": c.BeforeSerial, "after_serial": c.AfterSerial,
 		"equal": d.Empty(), "objects": objects, "accounts": accounts, "outputs": outputs,
-		"identity": d.Identity, "skips": d.Skips, "removals": d.Removals, "allowances": d.Allowances, "applied": d.Applied,
+		"identity": d.Identity, "skips": d.Skips, "removals": d.Removals, "allowances": d.Allowances, "applied": d.Applied, "hosted": d.Hosted,
 		"in_doubt_begun": jsonDoubts(d.Begun), "in_doubt_settled": jsonDoubts(d.Settled),
 	})
 }

@@ -121,6 +121,9 @@ func (p *printer) tenant(t *tenantView, summary bool) {
 	if len(t.Groups)+t.Linked+t.SkipTotal > 0 {
 		p.accounts(t)
 	}
+	if !t.Clean || !t.Hosted.quiet() {
+		p.hosted(t.Hosted)
+	}
 	if len(t.Outputs) > 0 {
 		p.section("", "Outputs", "")
 		p.rows("    ", t.Outputs)

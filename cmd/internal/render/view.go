@@ -59,6 +59,8 @@ type tenantView struct {
 	Outputs   []row
 	Proofs    []directory.Proof
 	Forecast  *forecastView
+	// Hosted is what the vendor's own sync will do; nil without one.
+	Hosted *hostedView
 }
 
 // item is one declared object.
@@ -122,6 +124,7 @@ var groupTitles = []struct {
 	{dirsync.Update, "Updating", "~"},
 	{dirsync.Rename, "Renaming", "~"},
 	{dirsync.Convert, "Converting", "~"},
+	{dirsync.Protect, "Exempting", "~"},
 	{dirsync.Enable, "Enabling", "~"},
 	{dirsync.Disable, "Disabling", "~"},
 	{dirsync.Delete, "Deleting", "-"},
@@ -242,6 +245,7 @@ func newTenantView(part *planner.Part) *tenantView {
 	if t.Key == "" {
 		t.Title = "Root module"
 	}
+	t.Hosted = newHostedView(part.Hosted)
 	if it, ok := keyItem(part); ok {
 		t.Changes = append(t.Changes, it)
 	}

@@ -35,9 +35,7 @@ func DecodeSettings(v cty.Value) Settings {
 		"add_groups": &s.AddGroups, "update_groups": &s.UpdateGroups, "remove_groups": &s.RemoveGroups} {
 		*field, _ = resource.Flag(v, "hosted."+path)
 	}
-	if every, err := time.ParseDuration(resource.Text(v, "hosted.frequency")); err == nil {
-		s.Frequency = every // "never" is no duration
-	}
+	s.Frequency = Frequency(resource.Text(v, "hosted.frequency"))
 	s.LastRun, _ = time.Parse(time.RFC3339, resource.Text(v, "last_successful_sync"))
 	return s
 }
@@ -134,4 +132,13 @@ func (c Connection) secret(v cty.Value) (fails, doubt string) {
 		return "", "the stored client secret ends today (R12)"
 	}
 	return "", ""
+}
+
+// Frequency is the time between two automatic runs for a word of the portal's When; 0 for "never".
+func Frequency(word string) time.Duration {
+	every, err := time.ParseDuration(word)
+	if err != nil {
+		return 0 // "never" is no duration
+	}
+	return every
 }

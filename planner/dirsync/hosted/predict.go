@@ -280,6 +280,24 @@ func (p *Prediction) Changes() bool {
 	return false
 }
 
+// Sure reports whether the effect on the item's address happens on every side of every doubt, though perhaps with another
+// name or alias.
+func (p *Prediction) Sure(i *Item) bool {
+	for k := range p.Doubts {
+		d := &p.Doubts[k]
+		if _, not := slices.BinarySearchFunc(d.Not, *i, compare); !not {
+			continue
+		}
+		if _, still := slices.BinarySearchFunc(d.Instead, *i, compare); !still {
+			return false
+		}
+	}
+	return true
+}
+
+// Acts reports whether the item changes an account.
+func (i *Item) Acts() bool { return i.Effect.acts() }
+
 // acts tells the effects that change an account.
 func (e Effect) acts() bool {
 	switch e {

@@ -299,6 +299,23 @@ func TestManualRun(t *testing.T) {
 	}
 }
 
+// TestSure: a doubt about a name is none about what happens.
+func TestSure(t *testing.T) {
+	f := newFixture()
+	svc := f.entry("svc", directory.User)
+	svc.GivenName, svc.Surname = "", ""
+	f.entry("team", directory.Microsoft365Group)
+	e, _ := f.person("alice")
+	e.Address = "alicia@c.com"
+	p := Predict(f.req)
+	for _, i := range p.Items {
+		want := map[string]bool{"svc@c.com": true, "team@c.com": false, "alice@c.com": false}[i.Address]
+		if got := p.Sure(&i); got != want || len(i.Depends) == 0 {
+			t.Errorf("%s: sure %t, depends on %v", line(i), got, i.Depends)
+		}
+	}
+}
+
 func TestNext(t *testing.T) {
 	at := func(hour, minute int) time.Time { return time.Date(2026, 11, 23, hour, minute, 0, 0, time.UTC) }
 	for _, row := range []struct {
