@@ -272,8 +272,6 @@ func (w *workspace) readers(u *unit, prior *state.State) live.Readers {
 		w.useEvery(u, asks.types)
 		asks.settle(prior)
 	}
-	// What the vendor's own sync leaves alone decides about accounts under its engine (R40).
-	used["exemption"] = used["exemption"] || used["sync_policy"]
 	r := live.Readers{Conn: u.connected.Conn}
 	for _, t := range w.registry.Types() {
 		if asks.types[t.Name] {
@@ -315,6 +313,9 @@ func (w *workspace) asks(u *unit, prior *state.State) *questions {
 // settle says what else has to be read for the types.
 func (q *questions) settle(prior *state.State) {
 	used := q.types
+	if used["sync_policy"] {
+		used["exemption"] = true // what the vendor's own sync leaves alone decides about accounts under its engine (R40)
+	}
 	q.directory = used["sync_policy"] || used["exemption"] || prior.Accounts.Len() > 0
 	q.accounts = q.directory || used["tenant"] || used["domain"]
 	q.mail = used["domain"] || used["m365_connector"] || used["tenant"]
