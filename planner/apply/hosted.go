@@ -54,15 +54,14 @@ func (r *run) release(ctx context.Context) error {
 func (r *run) unfinished(address string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, list := range [][]Item{r.report.Failed, r.report.Skipped, r.report.NotReviewed} {
-		for _, item := range list {
-			if item.Address != address {
-				return item.Address + " was not applied"
-			}
-			return "the object itself was not applied whole"
-		}
+	left := slices.Concat(r.report.Failed, r.report.Skipped, r.report.NotReviewed)
+	switch {
+	case len(left) == 0:
+		return ""
+	case left[0].Address == address:
+		return "the object itself was not applied whole"
 	}
-	return ""
+	return left[0].Address + " was not applied"
 }
 
 // unready reads the exemptions back. It says who is missing; "" when nobody is.

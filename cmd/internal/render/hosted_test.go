@@ -59,7 +59,10 @@ func TestHosted(t *testing.T) {
 			wants = append(wants, "What the hosted sync will do next", "09:00", "Adding: 1", "Disabling: 1", "Exempt: 1", "dynamic group", "3 -> 4, or up to 5", "the vendor's doing")
 		}
 		for _, want := range wants {
-			if !strings.Contains(out, want) && !(name == "html" && strings.Contains(out, strings.ReplaceAll(want, "->", "-&gt;"))) {
+			if name == "html" {
+				want = strings.ReplaceAll(want, "->", "-&gt;")
+			}
+			if !strings.Contains(out, want) {
 				t.Errorf("%s does not say %q:\n%s", name, want, b.String())
 			}
 		}

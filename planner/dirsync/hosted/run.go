@@ -547,10 +547,9 @@ func (r *run) outcome() Outcome {
 	for _, w := range r.wishes {
 		want := w.want
 		i := Item{Effect: Updating, Address: want.Address, ObjectID: w.entry.ObjectID, Kind: w.entry.Kind, Rule: w.rule, Text: w.text, Before: w.have, After: &want}
-		switch {
-		case w.have == nil:
+		if w.have == nil {
 			i.Effect = Adding
-		default:
+		} else {
 			i.Address = directory.Fold(w.have.Address)
 			if w.have.Active && !want.Active {
 				i.Effect = Disabling
