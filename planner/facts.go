@@ -60,8 +60,12 @@ func (f facts) GroupMembers(nameOrAddress string) ([]string, error) {
 	}
 	var out []string
 	seen := map[string]bool{}
+	var hidden *directory.Entry
 	var collect func(*directory.Entry)
 	collect = func(g *directory.Entry) {
+		if g.MembersHidden {
+			hidden = g
+		}
 		for _, id := range g.Members {
 			if seen[id] {
 				continue
@@ -77,6 +81,9 @@ func (f facts) GroupMembers(nameOrAddress string) ([]string, error) {
 		}
 	}
 	collect(found[0])
+	if hidden != nil {
+		return nil, fmt.Errorf("the members of the group %q are hidden; grant the microsoft provider's application Member.Read.Hidden", hidden.Name)
+	}
 	slices.Sort(out)
 	return out, nil
 }

@@ -93,6 +93,7 @@ type recordedEntryV1 struct {
 	UsageLocation string         `json:"usage_location,omitempty"`
 	Groups        []string       `json:"groups,omitempty"`
 	Members       []string       `json:"members,omitempty"`
+	MembersHidden bool           `json:"members_hidden,omitempty"`
 	Created       time.Time      `json:"created,omitzero"`
 }
 

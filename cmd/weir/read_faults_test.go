@@ -60,12 +60,14 @@ exemption "protected" {
 func settledBefore(t *testing.T) *site {
 	t.Helper()
 	s := managed(t)
-	s.write("protected.weir.hcl", protectedGroup)
 	extraDomain(s)
 	policyLine(`out_of_scope = "remove"`)(s)
 	how("groups", "remove", true)(s)
 	s.rewrite("main.weir.hcl", "max_removals        = 5\n    max_removal_percent = 10", "max_removals        = 3\n    max_removal_percent = 100")
 	portal(dueBefore...)(s)
+	s.weir(0, "apply", "--auto-approve")
+	// Whom the group protects has an account by then.
+	s.write("protected.weir.hcl", protectedGroup)
 	s.weir(0, "apply", "--auto-approve")
 	s.settle()
 	s.empty()
@@ -327,4 +329,88 @@ func TestReadFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHiddenMembersGoOnProtecting: a group that protects comes to hide its members, which then read as none. Whom it protected
+// last stays protected. The twin: the same person really leaves the group.
+func TestHiddenMembersGoOnProtecting(t *testing.T) {
+	base := settledBefore(t)
+	const pro = "pro@contoso.example is no user any more"
+	blocked := inContoso + `"person": "pro@contoso.example", "set": {"enabled": false}}`
+	for _, row := range []struct {
+		name  string
+		world func(*site)
+		lost  []string
+	}{
+		{"hidden", func(s *site) {
+			automation(s, "Directory.Read.All", "Member.Read.Hidden")
+			portal(inContoso + `"group": "Protected", "set": {"hidden_membership": true}}`)(s)
+		}, nil},
+		{"hidden, and the application may see it", func(s *site) {
+			automation(s, "Member.Read.Hidden")
+			portal(inContoso + `"group": "Protected", "set": {"hidden_membership": true}}`)(s)
+		}, nil},
+		{"left", portal(inContoso + `"group": "Protected", "members": {"remove": ["pro@contoso.example"]}}`), []string{pro}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := base.clone(t)
+			portal(blocked)(s)
+			row.world(s)
+			before := standing(s.server.World())
+			_, stdout, _ := s.run("apply", "--auto-approve")
+			if got := lost(before, standing(s.server.World())); !slices.Equal(got, row.lost) {
+				t.Errorf("lost %v, want %v\n%s", got, row.lost, tail(stdout))
+			}
+			if said := strings.Contains(stdout, "are hidden"); said != (row.name == "hidden") {
+				t.Errorf("says that members are hidden: %v\n%s", said, tail(stdout))
+			}
+		})
+	}
+}
+
+// TestDomainRemovalInDoubt: a relay domain is to be deleted, and its mail does not come through the gateway any more. As long
+// as that, or who has an address in it, cannot be read, the deletion is held; without the fault it happens.
+func TestDomainRemovalInDoubt(t *testing.T) {
+	base := managed(t)
+	const branch = "branch.contoso.example"
+	block := everyType[strings.Index(everyType, `domain "branch" {`):strings.Index(everyType, `exemption "visitors"`)]
+	base.rewrite("every.weir.hcl", block, "removed {\n  from    = domain.branch\n  destroy = true\n}\n")
+	base.portal(`{"zone": "contoso.example", "name": "branch.contoso.example", "mx": [{"host": "mx.elsewhere.example", "preference": 10}]}`)
+	stands := func(s *site) bool {
+		w := s.server.World()
+		w.RLock()
+		defer w.RUnlock()
+		return w.Organization("contoso.example").Domain(branch) != nil
+	}
+	faults := []readFault{
+		{name: "DNS: SERVFAIL", rules: []sim.Rule{{Vendor: sim.DNS, Path: "MX " + branch, Action: sim.Action{Status: 2}}}},
+		{name: "accounts: 500", rules: []sim.Rule{{Vendor: sim.Essentials, Operation: "GET /orgs/{d}/users", Action: sim.Action{Status: 500}}}},
+		{name: "accounts: cut to two", rules: []sim.Rule{{Vendor: sim.Essentials, Operation: "GET /orgs/{d}/users", Action: sim.Action{KeepItems: func() *int { n := 2; return &n }()}}}},
+		{name: "domains: 500", rules: []sim.Rule{{Vendor: sim.Essentials, Operation: "GET /orgs/{d}/domains", Action: sim.Action{Status: 500}}}},
+		{name: "domains: an error with 200", rules: []sim.Rule{{Vendor: sim.Essentials, Operation: "GET /orgs/{d}/domains", Action: sim.Action{ErrorWith200: true}}}},
+	}
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			s := base.clone(t)
+			for _, r := range f.rules {
+				check(t, s.server.Fault(r))
+			}
+			if got := s.destructive(); len(got) > 0 {
+				t.Errorf("the plan would take away: %v", got)
+			}
+			s.run("apply", "--auto-approve", "--accept-removals", "1")
+			if !stands(s) {
+				t.Fatal("the domain was deleted")
+			}
+			s.server.ClearFaults()
+			if got := s.destructive(); !slices.Equal(got, []string{"delete domain.branch"}) {
+				t.Errorf("without the fault the plan takes away: %v", got)
+			}
+			code, stdout, stderr := s.run("apply", "--auto-approve")
+			if stands(s) || code != 0 {
+				t.Errorf("without the fault the domain stands, exit code %d\n%s\n%s", code, tail(stdout), tail(stderr))
+			}
+		})
+	}
+	t.Logf("%d faults in reads that a domain's deletion rests on", len(faults))
 }

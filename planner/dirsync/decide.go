@@ -149,6 +149,7 @@ func (d *decider) prepare() {
 		if r.KindsErr != nil {
 			d.problem("the kinds of mailboxes could not be read from Exchange: %v", r.KindsErr)
 		}
+		d.hiddenGroups()
 		if len(d.twice) > 0 {
 			d.problem("the directory read shows %d objects more than once with differing facts", len(d.twice))
 		}

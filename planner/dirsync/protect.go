@@ -71,7 +71,10 @@ func (d *decider) protectGroups(i int) {
 		found := d.groupsNamed(name)
 		switch len(found) {
 		case 1:
-			d.members(found[0], members)
+			if hidden := d.members(found[0], members); hidden != "" {
+				doubt = true
+				d.note("%s names the group %q, and the members of %q are hidden: it goes on protecting its last members. Grant Member.Read.Hidden.", x.Source, name, hidden)
+			}
 		case 0:
 			doubt = true
 			d.note("%s names the group %q, which the directory does not have: it goes on protecting its last members.", x.Source, name)
@@ -84,7 +87,7 @@ func (d *decider) protectGroups(i int) {
 		d.prot.byObject[id] = append(d.prot.byObject[id], i)
 	}
 	if doubt && x.Last == nil {
-		d.problem("%s protects a group that cannot be found, and whom it protected is not known", x.Source)
+		d.problem("%s protects a group that cannot be found or seen, and whom it protected is not known", x.Source)
 	}
 	if !doubt && x.When == nil && d.shrunken(x, members) {
 		doubt = true
@@ -138,8 +141,12 @@ func (d *decider) groupsNamed(name string) []*directory.Entry {
 	return found
 }
 
-// members collects the object ids below a group, nested groups too; a group that contains itself ends there.
-func (d *decider) members(g *directory.Entry, into map[string]bool) {
+// members collects the object ids below a group, nested groups too; a group that contains itself ends there. It returns the
+// name of a group whose members are hidden; "" when all of them are known.
+func (d *decider) members(g *directory.Entry, into map[string]bool) (hidden string) {
+	if g.MembersHidden {
+		hidden = g.Name
+	}
 	for _, id := range g.Members {
 		id = directory.Fold(id)
 		if into[id] {
@@ -147,7 +154,33 @@ func (d *decider) members(g *directory.Entry, into map[string]bool) {
 		}
 		into[id] = true
 		if nested := d.groupByID[id]; nested != nil {
-			d.members(nested, into)
+			if below := d.members(nested, into); below != "" {
+				hidden = below
+			}
+		}
+	}
+	return hidden
+}
+
+// hiddenGroups bars everything destructive when a predicate looks at groups while the members of one are hidden: an entry
+// may only seem to be in none.
+func (d *decider) hiddenGroups() {
+	var asking []string
+	if p := d.p.Include; p != nil && strings.Contains(p.Text(), "groups") {
+		asking = append(asking, "include of "+d.p.Address)
+	}
+	for i := range d.req.Protections {
+		if p := d.req.Protections[i].When; p != nil && strings.Contains(p.Text(), "groups") {
+			asking = append(asking, "when of "+d.req.Protections[i].Source)
+		}
+	}
+	if len(asking) == 0 {
+		return
+	}
+	for _, g := range d.groups {
+		if g.MembersHidden {
+			d.problem("%s looks at groups, and the members of %q are hidden: grant the microsoft provider's application Member.Read.Hidden", strings.Join(asking, ", "), g.Name)
+			return
 		}
 	}
 }

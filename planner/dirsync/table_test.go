@@ -1112,6 +1112,30 @@ var table = []struct {
 		f.person("alice")
 		f.exempt(AsFunctional, "alice@c.com")
 	}, []string{"skip alice incomplete_read"}},
+	{"a protecting group whose members are hidden goes on protecting", func(f *fixture) {
+		f.person("alice").e.Enabled = false
+		g := &directory.Entry{ObjectID: "g", Kind: directory.SecurityGroup, Name: "Board", MembersHidden: true}
+		f.req.Directory.Groups = []*directory.Entry{g}
+		p := f.exempt(AsUnchanged)
+		p.Groups, p.Last = []string{"Board"}, []string{"alice@c.com"}
+	}, []string{"skip alice exempt"}},
+	{"a protecting group that never showed its members bars what is destructive", func(f *fixture) {
+		f.person("alice").e.Enabled = false
+		f.req.Directory.Groups = []*directory.Entry{{ObjectID: "g", Kind: directory.SecurityGroup, Name: "Board", MembersHidden: true}}
+		f.exempt(AsUnchanged).Groups = []string{"Board"}
+	}, []string{"skip alice incomplete_read"}},
+	{"include looks at groups, and one hides its members", func(f *fixture) {
+		f.req.Policy.Include = predicate{`contains(entry.groups, "Staff")`, func(e *directory.Entry) (bool, error) { return e.Department != "Kitchen", nil }}
+		f.req.Policy.OutOfScope = AsRemove
+		f.req.Directory.Groups = []*directory.Entry{{ObjectID: "g", Kind: directory.SecurityGroup, Name: "Staff", MembersHidden: true}}
+		f.person("alice").e.Department = "Kitchen"
+	}, []string{"skip alice incomplete_read"}},
+	{"include looks at groups, and all show their members", func(f *fixture) {
+		f.req.Policy.Include = predicate{`contains(entry.groups, "Staff")`, func(e *directory.Entry) (bool, error) { return e.Department != "Kitchen", nil }}
+		f.req.Policy.OutOfScope = AsRemove
+		f.req.Directory.Groups = []*directory.Entry{{ObjectID: "g", Kind: directory.SecurityGroup, Name: "Staff"}}
+		f.person("alice").e.Department = "Kitchen"
+	}, []string{"disable alice (directory) loses alice"}},
 	{"domains in doubt: an alias under one that is missing stays", func(f *fixture) {
 		p := f.person("alice", "alice@c.org")
 		p.e.Surname = "Other"

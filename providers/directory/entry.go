@@ -65,6 +65,9 @@ type Entry struct {
 	Groups []string
 	// Members are, for a group, the object ids of its direct members. Filled only when something asks for them.
 	Members []string
+	// MembersHidden says of a group that its members may not be seen: Members says nothing. Hidden membership reads as an
+	// empty list (inferred), so a group without visible members whose membership is hidden counts as such.
+	MembersHidden bool
 	// Created is when the entry was made, UTC; zero when unknown.
 	Created time.Time
 }

@@ -134,7 +134,7 @@ func (u *wireUser) entry() *directory.Entry {
 }
 
 // groupFields are what is selected of groups ("group resource type").
-const groupFields = "id,displayName,mailEnabled,securityEnabled,groupTypes,proxyAddresses,onPremisesSyncEnabled,createdDateTime"
+const groupFields = "id,displayName,mailEnabled,securityEnabled,groupTypes,proxyAddresses,onPremisesSyncEnabled,createdDateTime,visibility"
 
 // wireGroup is a group as selected. In a delta a group comes in several pieces: a member that is missing says nothing.
 type wireGroup struct {
@@ -144,6 +144,7 @@ type wireGroup struct {
 	GroupTypes, ProxyAddresses   []string
 	OnPremisesSyncEnabled        *bool
 	CreatedDateTime              *string
+	Visibility                   *string
 	Members                      []wireMember
 	Removed                      *removed
 }
@@ -174,6 +175,8 @@ func (g *wireGroup) decode(r *jsonstream.Reader) error {
 			g.OnPremisesSyncEnabled, err = optionalBool(r)
 		case "createdDateTime":
 			g.CreatedDateTime, err = optionalString(r)
+		case "visibility":
+			g.Visibility, err = optionalString(r)
 		case "members@delta":
 			err = r.Array(func() error {
 				g.Members = append(g.Members, wireMember{})
@@ -205,6 +208,7 @@ func (g *wireGroup) merge(piece *wireGroup) {
 	take(&g.SecurityEnabled, piece.SecurityEnabled)
 	take(&g.OnPremisesSyncEnabled, piece.OnPremisesSyncEnabled)
 	take(&g.CreatedDateTime, piece.CreatedDateTime)
+	take(&g.Visibility, piece.Visibility)
 	if piece.GroupTypes != nil {
 		g.GroupTypes = piece.GroupTypes
 	}
@@ -226,6 +230,9 @@ func value[T any](p *T) T {
 	}
 	return *p
 }
+
+// hidden reports whether the members are shown only to callers with Member.Read.Hidden ("group resource type").
+func (g *wireGroup) hidden() bool { return strings.EqualFold(value(g.Visibility), "HiddenMembership") }
 
 func (g *wireGroup) entry() *directory.Entry {
 	e := &directory.Entry{

@@ -189,6 +189,7 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 			e.Members = append(e.Members, id)
 		}
 		slices.Sort(e.Members)
+		e.MembersHidden = g.hidden() && len(e.Members) == 0
 		out = append(out, e)
 	}
 	proof.Objects = len(out)

@@ -288,3 +288,54 @@ func TestConfirm(t *testing.T) {
 		t.Error("an id of Exchange was confirmed")
 	}
 }
+
+// TestHiddenMembers: the members of a group with hidden membership read as none without Member.Read.Hidden, which is told
+// apart from a group that has none.
+func TestHiddenMembers(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		hidden bool
+		empty  bool
+		roles  []string
+		want   bool
+	}{
+		{"hidden", true, false, []string{"Directory.Read.All"}, true},
+		{"hidden and permitted", true, false, []string{"Directory.Read.All", "Member.Read.Hidden"}, false},
+		{"shown", false, false, []string{"Directory.Read.All"}, false},
+		{"shown and empty", false, true, []string{"Directory.Read.All"}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := world.Quickstart()
+			w.Lock()
+			for _, g := range w.Tenant(contoso).Groups {
+				if g.DisplayName == "Sales" {
+					g.HiddenMembership = row.hidden
+					if row.empty {
+						g.Members = nil
+					}
+				}
+			}
+			w.Unlock()
+			r, err := newVendor(t, w, row.roles...).client.ReadDirectory(t.Context())
+			if err != nil || !r.Proof.Complete {
+				t.Fatalf("%v %+v", err, r)
+			}
+			found := false
+			for _, g := range r.Groups {
+				if g.Name != "Sales" {
+					if g.MembersHidden {
+						t.Errorf("%s hides its members", g.Name)
+					}
+					continue
+				}
+				found = true
+				if g.MembersHidden != row.want || (len(g.Members) == 0) != (row.want || row.empty) {
+					t.Errorf("hidden %v, members %v", g.MembersHidden, g.Members)
+				}
+			}
+			if !found {
+				t.Error("no group")
+			}
+		})
+	}
+}
