@@ -377,6 +377,7 @@ type deltaGroup struct {
 	ProxyAddresses        given[[]string] `json:"proxyAddresses"`
 	OnPremisesSyncEnabled given[bool]     `json:"onPremisesSyncEnabled"`
 	CreatedDateTime       given[string]   `json:"createdDateTime"`
+	Visibility            given[string]   `json:"visibility"`
 	Members               []deltaMember   `json:"members@delta"`
 }
 
@@ -438,6 +439,13 @@ func mergeGroups(col *cache.Collection, items []deltaGroup) error {
 		if after.Members, err = members(after.Members, pieces); err != nil {
 			return &lostError{"group " + id + ": " + err.Error()}
 		}
+		for _, p := range pieces {
+			if p.Visibility.set {
+				after.MembersHidden = (&wireGroup{Visibility: &p.Visibility.value}).hidden()
+			}
+		}
+		// Members that were seen stay: what hides them now takes nobody out.
+		after.MembersHidden = after.MembersHidden && len(after.Members) == 0
 		put(col, after)
 	}
 	return nil

@@ -48,6 +48,7 @@ const (
 	flagHasProxy
 	flagCreated
 	flagGUID
+	flagMembersHidden
 	flagsKnown = 1<<iota - 1
 )
 
@@ -70,7 +71,7 @@ func appendEntry(b []byte, e *directory.Entry) ([]byte, error) {
 	for _, f := range []struct {
 		set bool
 		bit byte
-	}{{e.Enabled, flagEnabled}, {e.Licensed, flagLicensed}, {e.OnPremises, flagOnPremises}, {e.HasProxy, flagHasProxy}, {!e.Created.IsZero(), flagCreated}, {isGUID, flagGUID}} {
+	}{{e.Enabled, flagEnabled}, {e.Licensed, flagLicensed}, {e.OnPremises, flagOnPremises}, {e.HasProxy, flagHasProxy}, {!e.Created.IsZero(), flagCreated}, {isGUID, flagGUID}, {e.MembersHidden, flagMembersHidden}} {
 		if f.set {
 			flags |= f.bit
 		}
@@ -222,6 +223,7 @@ func (c *cursor) entry() (*directory.Entry, error) {
 	flags := c.byte()
 	c.bad = c.bad || flags&^flagsKnown != 0
 	e.Enabled, e.Licensed, e.OnPremises, e.HasProxy = flags&flagEnabled != 0, flags&flagLicensed != 0, flags&flagOnPremises != 0, flags&flagHasProxy != 0
+	e.MembersHidden = flags&flagMembersHidden != 0
 	if flags&flagGUID != 0 {
 		e.ObjectID = c.guid()
 	} else {
