@@ -144,6 +144,8 @@ func (s *site) destructive() []string {
 type readFault struct {
 	name  string
 	rules []sim.Rule
+	// delta reads the directory by its changes, from what the base kept of it; otherwise it is read in full.
+	delta bool
 	// early puts the rules in force before the directory moves on (stale reads).
 	early bool
 	// world is what goes wrong within the vendor, and mend takes it back.
@@ -236,6 +238,15 @@ func readFaults() []readFault {
 	add("sign-in: dropped", sim.Rule{Vendor: sim.Login, Path: "*/token", Action: sim.Action{Drop: "before"}})
 	add("everything: Graph is away", sim.Rule{Vendor: sim.Graph, Action: sim.Action{Status: 503}})
 	add("everything: Essentials is away", sim.Rule{Vendor: sim.Essentials, Action: sim.Action{Status: 502, Body: "html"}})
+	// The same where only changes are read; a full read in its place fails too.
+	for _, a := range anything {
+		out = append(out, readFault{name: "changes of users: " + a.name, delta: true, rules: []sim.Rule{users(a.action)}})
+	}
+	for _, token := range []string{"reset", "expired", "missing"} {
+		out = append(out, readFault{name: "changes of users: token " + token + ", then half a list", delta: true, rules: []sim.Rule{
+			{Vendor: sim.Graph, Path: "^/v1\\.0/users/delta$", Action: sim.Action{DeltaToken: token}}, users(sim.Action{PageSize: 5, LastPage: 1}),
+		}})
+	}
 	// The world as it was before somebody left.
 	out = append(out,
 		readFault{name: "users and groups: stale", early: true, rules: []sim.Rule{{Vendor: sim.Graph, Action: sim.Action{Stale: true}}}},
@@ -293,6 +304,9 @@ func TestReadFaults(t *testing.T) {
 				from = base
 			}
 			s := from.clone(t)
+			if !f.delta {
+				s.env["WEIR_FULL_READ_EVERY"] = "0"
+			}
 			for _, r := range f.rules {
 				check(t, s.server.Fault(r))
 			}
