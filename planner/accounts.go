@@ -65,6 +65,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 	request.Exempt = p.exemptions(req, &policy)
 	p.inquire(req, &request)
 	p.Accounts = dirsync.Decide(request)
+	p.Waiting, p.MaxAge = waiting(req, p.Accounts), policy.MaxAge
 	if p.Accounts.Allowed > 0 {
 		p.Allowance = allowance
 	}

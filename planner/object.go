@@ -248,7 +248,15 @@ func (o *Objects) compare(c *Change, inst *config.Instance, want cty.Value, prio
 	resource.Walk(table, func(path string, a *resource.Attribute) {
 		w := resource.Get(want, path)
 		switch {
-		case seen[path] || w == cty.NilVal || w.IsNull():
+		case seen[path]:
+		case isNull(w) && a.Local && a.Argument() && !a.Computed && stored != cty.NilVal:
+			// What only Weir knows, and the block says no more, is forgotten with the next apply: a sync goes by what is
+			// remembered.
+			if before := resource.Get(stored, path); !isNull(before) {
+				c.Paths = append(c.Paths, PathChange{Path: path, Label: a.Label, Before: before, After: cty.NullVal(before.Type()), Local: true,
+					Cause: Configuration, Sensitive: under(path, c.Sensitive)})
+			}
+		case isNull(w):
 		case a.WriteOnly:
 			if version, differs := o.version(path, w, versions); differs || lost {
 				o.demand(w)

@@ -123,6 +123,12 @@ type Part struct {
 	Allowance string
 	// Bookkeeping says that state has something to remember about accounts that needs no vendor call.
 	Bookkeeping bool
+	// Waiting are changes that the directory asks for and that bear a date. They do not travel in a plan file.
+	Waiting []Waiting
+	// MaxAge is how long the policy lets such a change wait before the sync counts as not running.
+	MaxAge time.Duration
+	// Late says that the sync is not running; "" when nothing waits too long, or nobody looked.
+	Late string
 	// Guards are the guards that hold something.
 	Guards []Guard
 	// Waits say what is planned at its live value for now, and until when or what.

@@ -159,7 +159,7 @@ func (req *Request) instance(obj *state.Object, issuers map[string]string, value
 				continue
 			}
 			written = resource.With(written, path, resource.Get(issuer, issuers[d]))
-			written = along(written, path, issuer, req.Prior.Objects[d].Values)
+			written = along(written, path, issuer, req.Prior.Objects[d])
 		}
 	})
 	protect := obj.PreventDestroy
@@ -167,19 +167,19 @@ func (req *Request) instance(obj *state.Object, issuers map[string]string, value
 }
 
 // along lets what stands beside a secret (the client id, when it ends) follow its issuer, where it was the issuer's value
-// when it was applied.
-func along(written cty.Value, secret string, issuer, was cty.Value) cty.Value {
+// when it was applied, or where an earlier secret did not arrive, and so nor did what belongs to it.
+func along(written cty.Value, secret string, issuer cty.Value, was *state.Object) cty.Value {
 	i := strings.LastIndexByte(secret, '.')
 	if i < 0 {
 		return written
 	}
 	for name := range resource.Get(written, secret[:i]).Type().AttributeTypes() {
 		path := secret[:i+1] + name
-		have, before, now := resource.Get(written, path), resource.Get(was, name), resource.Get(issuer, name)
+		have, before, now := resource.Get(written, path), resource.Get(was.Values, name), resource.Get(issuer, name)
 		if path == secret || have == cty.NilVal || before == cty.NilVal || now == cty.NilVal || !now.Type().Equals(have.Type()) {
 			continue
 		}
-		if have.IsWhollyKnown() && have.RawEquals(before) {
+		if !have.IsNull() && (have.RawEquals(before) || len(was.Undelivered) > 0) {
 			written = resource.With(written, path, now)
 		}
 	}
@@ -308,8 +308,11 @@ func renews(c *Change, t *resource.Type, prior *state.Object) bool {
 	if !due || len(prior.Undelivered) > 0 {
 		return due
 	}
-	for _, p := range c.Paths {
-		if a := lookup(t.Attributes, p.Path); a != nil && p.After != cty.NilVal && !p.After.IsKnown() && !sameBy(a, p.Before, resource.Get(prior.Values, p.Path)) {
+	for i := range t.Attributes {
+		// What goes with the secret (its key id, its end) is still as it was issued.
+		a := &t.Attributes[i]
+		w := resource.Get(c.Wanted, a.Name)
+		if a.Computed && a.Type != resource.SecretType && w != cty.NilVal && !w.IsKnown() && !sameBy(a, resource.Get(c.Before, a.Name), resource.Get(prior.Values, a.Name)) {
 			return false
 		}
 	}

@@ -41,6 +41,9 @@ func overlay(table []resource.Attribute, want, live, remembered cty.Value) cty.V
 		if a.Local {
 			l = attr(remembered, a)
 		}
+		if a.Local && a.Argument() && !a.Computed {
+			l = cty.NullVal(a.ValueType()) // what only Weir knows is what the block says, also when it says nothing
+		}
 		switch {
 		case !w.IsNull() && len(a.Nested) > 0 && w.IsKnown():
 			members[a.Name] = overlay(a.Nested, w, l, attr(remembered, a))

@@ -139,6 +139,8 @@ type Tenant struct {
 	Confirm func(ctx context.Context, objectID string) (*directory.Entry, bool, error)
 	// Distrust makes the next read of the directory a full one, whatever is kept; nil likewise.
 	Distrust func()
+	// DeletedAt tells when a directory object was deleted, zero when that is not known; nil likewise.
+	DeletedAt func(ctx context.Context, objectID string) (time.Time, error)
 	// Accounts and Writer read and write the organization's accounts; nil without an essentials provider.
 	Accounts func(ctx context.Context) (*directory.AccountReading, error)
 	Writer   directory.AccountWriter
@@ -249,6 +251,7 @@ func (p *Pool) microsoft(t *Tenant, s Settings) error {
 	if kept.now == nil {
 		kept.now = time.Now
 	}
+	t.DeletedAt = graph.DeletedAt
 	t.Cloud = func(ctx context.Context) (string, error) {
 		return entra.ReadCloud(ctx, o.Transport, loginURL, s.Tenant.EntraTenantID)
 	}

@@ -31,6 +31,8 @@ import (
 //	doubt KEY              wait until an operation on a tenant of the local state was begun and not ended
 //	tamper KEY SERIAL      change one byte of the record of a version in the local state
 //	lose KEY SERIAL        remove it
+//	leaveout KEY [MAIL D]  a person leaves an account out for a while; without MAIL nobody is left out any more
+//	unwritten ARGS…        weir ARGS… leaves state byte for byte as it was; negated: it does not
 //	calls N                the simulator has had N calls since the last look, reading ones too ("+" for at least one)
 //	requests WHAT=N…       since the last look the vendors were asked N times for each list named, and for no other
 //	spoil DIR              add a byte to every file below a folder
@@ -38,7 +40,7 @@ import (
 //	sealed DIR             every object in the bucket is encrypted, heads signed
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"digest": cmdDigest, "tree": cmdTree, "grow": cmdGrow, "cut": cmdCut, "nostate": cmdNoState, "hold": cmdHold, "letgo": cmdLetGo, "jsonlines": cmdJSONLines,
-	"await": cmdAwait, "sealed": cmdSealed, "doubt": cmdDoubt, "tamper": cmdTamper, "lose": cmdLose, "calls": cmdCalls, "unwritten": cmdUnwritten,
+	"await": cmdAwait, "sealed": cmdSealed, "doubt": cmdDoubt, "tamper": cmdTamper, "lose": cmdLose, "calls": cmdCalls, "unwritten": cmdUnwritten, "leaveout": cmdLeaveOut,
 	"requests": cmdRequests, "spoil": cmdSpoil,
 }
 

@@ -416,7 +416,7 @@ func (c *Client) confirmed(ctx context.Context, id string) (*registration, error
 	if !absent(err) {
 		return r, err
 	}
-	if gone, deletedErr := c.deleted(ctx, id); gone {
+	if at, deletedErr := c.DeletedAt(ctx, id); !at.IsZero() {
 		return nil, err
 	} else if deletedErr != nil {
 		return nil, deletedErr

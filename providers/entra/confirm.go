@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/internal/jsonstream"
@@ -46,11 +47,11 @@ func (c *Client) Confirm(ctx context.Context, objectID string) (entry *directory
 	}
 	// No replica that answered knows it. What was deleted stands in the deleted items for 30 days; an answer other than
 	// yes or no from there leaves it open.
-	gone, err := c.deleted(ctx, objectID)
+	at, err := c.DeletedAt(ctx, objectID)
 	if err != nil {
-		return nil, false, failure("confirm", objectID, "Directory.Read.All", err)
+		return nil, false, err
 	}
-	if gone {
+	if !at.IsZero() {
 		return nil, false, nil
 	}
 	// Deleted for good, or the replicas lag: ask the likeliest once more.
@@ -68,20 +69,23 @@ func (c *Client) Confirm(ctx context.Context, objectID string) (entry *directory
 	return entry, true, nil
 }
 
-// deleted tells whether the object stands in the deleted items.
-func (c *Client) deleted(ctx context.Context, id string) (bool, error) {
-	body, err := c.get(ctx, c.at("/directory/deletedItems/"+url.PathEscape(id)+"?$select=id"), false)
+// DeletedAt tells when an object was deleted that stands in the deleted items, UTC; zero when it does not stand there.
+func (c *Client) DeletedAt(ctx context.Context, objectID string) (time.Time, error) {
+	body, err := c.get(ctx, c.at("/directory/deletedItems/"+url.PathEscape(objectID)+"?$select=id,deletedDateTime"), false)
 	if absent(err) {
-		return false, nil
+		return time.Time{}, nil
 	}
 	if err != nil {
-		return false, err
+		return time.Time{}, failure("confirm", objectID, "Directory.Read.All", err)
 	}
-	var o struct{ ID string }
-	if err := json.Unmarshal(body, &o); err != nil || !strings.EqualFold(o.ID, id) {
-		return false, fmt.Errorf("the deleted item is not the one that was asked for")
+	var o struct {
+		ID      string
+		Deleted time.Time `json:"deletedDateTime"`
 	}
-	return true, nil
+	if err := json.Unmarshal(body, &o); err != nil || !strings.EqualFold(o.ID, objectID) || o.Deleted.IsZero() {
+		return time.Time{}, &resource.Error{Op: "confirm", Subject: objectID, Kind: resource.ErrUnavailable, Detail: "the deleted item is not the one that was asked for"}
+	}
+	return o.Deleted.UTC(), nil
 }
 
 // decoded reads one object.

@@ -20,7 +20,8 @@ func (a *App) driftCommand() *cobra.Command {
 		Use:   "drift",
 		Short: "Tell what somebody changed outside",
 		Long: "Read and compare, change nothing, take no lock. Changes of the configuration or of the directory that wait for an apply are\n" +
-			"told apart from drift.\n" + exitStatuses,
+			"told apart from drift. Changes of the directory are the sync's, and clean until one waits longer than the policy's max_age:\n" +
+			"then the sync is not running (exit status 2).\n" + exitStatuses,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			w, err := a.open(cmd.Context(), c)
@@ -34,6 +35,10 @@ func (a *App) driftCommand() *cobra.Command {
 			}
 			w.warn(diags)
 			busy, err := w.busy(cmd.Context(), p)
+			if err != nil {
+				return err
+			}
+			overdue, err := w.overdue(cmd.Context(), p)
 			if err != nil {
 				return err
 			}
@@ -55,7 +60,7 @@ func (a *App) driftCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return codeOrNil(driftCode(p, busy))
+			return codeOrNil(driftCode(p, busy, overdue))
 		},
 	}
 	flags := cmd.Flags()
@@ -97,7 +102,7 @@ func (w *workspace) busy(ctx context.Context, p *planner.Plan) (map[string]bool,
 	return out, nil
 }
 
-func driftCode(p *planner.Plan, busy map[string]bool) int {
+func driftCode(p *planner.Plan, busy, overdue map[string]bool) int {
 	codes := []int{exitOK}
 	for _, part := range p.Parts {
 		switch {
@@ -111,7 +116,7 @@ func driftCode(p *planner.Plan, busy map[string]bool) int {
 			codes = append(codes, exitHeld)
 		case len(part.Drifted) > 0 || driftedAccounts(part):
 			codes = append(codes, exitDrift)
-		case pendingConfiguration(part):
+		case pendingConfiguration(part), overdue[part.Tenant.Key]:
 			codes = append(codes, exitPending)
 		}
 	}

@@ -47,7 +47,7 @@ func newDriftView(part *planner.Part) *driftView {
 
 // quiet reports whether there is nothing to say about the tenant.
 func (d *driftView) quiet() bool {
-	return len(d.items) == 0 && d.configuration+d.directory == 0 && len(d.part.Problems)+len(d.part.Errors) == 0
+	return d.part.Late == "" && len(d.items) == 0 && d.configuration+d.directory == 0 && len(d.part.Problems)+len(d.part.Errors) == 0
 }
 
 // pending says in words what waits for an apply and is not drift.
@@ -57,7 +57,7 @@ func (d *driftView) pending() string {
 		parts = append(parts, plural(d.configuration, "change of the configuration waits", "changes of the configuration wait")+" for an apply")
 	}
 	if d.directory > 0 {
-		parts = append(parts, plural(d.directory, "change of the directory waits", "changes of the directory wait")+" for the next apply")
+		parts = append(parts, plural(d.directory, "change of the directory waits", "changes of the directory wait")+" for the next sync")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -86,7 +86,7 @@ func shell(s string) string {
 // found, and the command that puts it back. What waits for an apply for other reasons is only counted.
 func DriftText(w io.Writer, plan *planner.Plan, o Options) error {
 	p := newPrinter(w, o)
-	found, unread, quiet := 0, 0, 0
+	found, unread, quiet, late := 0, 0, 0, 0
 	for _, part := range plan.Parts {
 		d := newDriftView(part)
 		found += len(d.items)
@@ -110,6 +110,11 @@ func DriftText(w io.Writer, plan *planner.Plan, o Options) error {
 			p.line("        to put it back: ", p.style(cyan, repair(part, d.items[i].Address, o)))
 			p.blank()
 		}
+		if part.Late != "" {
+			late++
+			p.prose(red, "  ", strings.ToUpper(part.Late[:1])+part.Late[1:]+".")
+			p.blank()
+		}
 		if text := d.pending(); text != "" {
 			p.prose(dim, "  ", "Not drift: "+text+" (weir plan shows them).")
 			p.blank()
@@ -124,6 +129,9 @@ func DriftText(w io.Writer, plan *planner.Plan, o Options) error {
 		p.line(p.style(bold+";"+green, "No drift. Nobody changed outside what Weir manages."))
 	default:
 		p.line(p.style(bold, "No drift was seen in what could be read."))
+	}
+	if late > 0 {
+		p.line(p.style(bold+";"+red, "In "+plural(late, "tenant", "tenants")+" the sync is not running."))
 	}
 	if quiet > 0 && quiet < len(plan.Parts) && len(plan.Parts) > 1 {
 		p.line(plural(quiet, "tenant is", "tenants are") + " as Weir left " + they(quiet) + ".")

@@ -135,6 +135,9 @@ func (s *stream) diagnostics(part *planner.Part) {
 	for _, text := range part.Problems {
 		s.diagnostic("error", "Could not be read", text, key, part.Address)
 	}
+	if part.Late != "" {
+		s.diagnostic("warning", "Sync is not running", part.Late, key, part.AccountPolicy)
+	}
 	for _, c := range part.Changes {
 		if c.Action == planner.Unknown {
 			detail := "Nothing is planned for it."

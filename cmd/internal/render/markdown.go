@@ -518,8 +518,8 @@ func (m *markdown) footer(p *planner.Plan) {
 func DriftMarkdown(w io.Writer, p *planner.Plan, o Options) error {
 	m := &markdown{names: o.Names}
 	var found, unread, configuration, directory int
-	var rows, problems markdown
-	rows.names, problems.names = o.Names, o.Names
+	var rows, problems, late markdown
+	rows.names, problems.names, late.names = o.Names, o.Names, o.Names
 	for _, part := range p.Parts {
 		d := newDriftView(part)
 		found += len(d.items)
@@ -527,6 +527,9 @@ func DriftMarkdown(w io.Writer, p *planner.Plan, o Options) error {
 		directory += d.directory
 		for i := range d.items {
 			rows.driftRows(part, &d.items[i], o)
+		}
+		if part.Late != "" {
+			late.f("- %s: %s\n", late.text(tenantName(part.Tenant)), late.text(strings.Join(safeLines(part.Late), " ")))
 		}
 		if len(part.Errors)+len(part.Problems) > 0 {
 			unread++
@@ -543,6 +546,9 @@ func DriftMarkdown(w io.Writer, p *planner.Plan, o Options) error {
 		m.f("### Weir drift: none was seen in what could be read\n\n")
 	default:
 		m.f("### Weir drift: none\n\nNobody changed outside what Weir manages.\n\n")
+	}
+	if text := late.String(); text != "" {
+		m.f("#### The sync is not running\n\n%s\n", text)
 	}
 	if unread > 0 {
 		m.f("#### Could not be read, so drift there is unknown\n\n%s\n", problems.String())

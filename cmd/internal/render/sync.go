@@ -35,11 +35,12 @@ func Sync(w io.Writer, tenants []Synced, o Options) error {
 	p := newPrinter(w, o)
 	rows := [][]string{{"tenant", "exit", "result", "done", "held", "failed", "next step"}}
 	total := map[string]int{}
-	quiet, undone := 0, 0
+	quiet, undone, held := 0, 0, 0
 	for i := range tenants {
 		t := &tenants[i]
 		p.synced(t)
 		r := t.Outcome.report()
+		held += t.held()
 		for action, n := range r.Applied {
 			total[action] += n
 		}
@@ -64,6 +65,9 @@ func Sync(w io.Writer, tenants []Synced, o Options) error {
 	words := appliedWords(total)
 	if words == "" {
 		words = "nothing was changed"
+	}
+	if held > 0 {
+		words += fmt.Sprintf("; %d held", held)
 	}
 	if undone == 0 {
 		p.line(p.style(bold+";"+green, "Sync complete: "+words+"."))
