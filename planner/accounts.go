@@ -254,7 +254,9 @@ func known(prior *state.State) []dirsync.Known {
 			out = append(out, dirsync.Known{Address: doubt.Mail, Policy: doubt.Address, Created: true})
 		}
 	}
-	slices.SortFunc(out, func(a, b dirsync.Known) int { return strings.Compare(a.Address, b.Address) })
+	if byAddress := func(a, b dirsync.Known) int { return strings.Compare(a.Address, b.Address) }; !slices.IsSortedFunc(out, byAddress) {
+		slices.SortFunc(out, byAddress) // doubts stand at the end
+	}
 	return slices.CompactFunc(out, func(a, b dirsync.Known) bool { return a.Address == b.Address })
 }
 
@@ -276,18 +278,29 @@ func skips(prior *state.State) map[string]time.Time {
 	if prior == nil {
 		return out
 	}
+	// One pass over the accounts, however many were left out.
+	byUID, byObject := map[int][]time.Time{}, map[string][]time.Time{}
 	for _, s := range prior.Skips {
 		if s.Mail == "" {
 			continue
 		}
 		longest(out, s.Mail, s.Until)
-		if s.UID == 0 && s.ObjectID == "" {
-			continue
+		if s.UID != 0 {
+			byUID[s.UID] = append(byUID[s.UID], s.Until)
 		}
-		for a := range prior.Accounts.All() {
-			if s.UID != 0 && a.UID == s.UID || s.ObjectID != "" && a.ObjectID == s.ObjectID {
-				longest(out, a.Address, s.Until)
-			}
+		if s.ObjectID != "" {
+			byObject[s.ObjectID] = append(byObject[s.ObjectID], s.Until)
+		}
+	}
+	if len(byUID)+len(byObject) == 0 {
+		return out
+	}
+	for a := range prior.Accounts.All() {
+		for _, until := range byUID[a.UID] {
+			longest(out, a.Address, until)
+		}
+		for _, until := range byObject[a.ObjectID] {
+			longest(out, a.Address, until)
 		}
 	}
 	return out

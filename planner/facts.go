@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/resource"
@@ -14,13 +15,27 @@ func NewFacts(reading *directory.Reading) resource.DirectoryFacts {
 	if reading == nil {
 		return nil
 	}
-	return facts{reading}
+	return &facts{reading: reading}
 }
 
-type facts struct{ reading *directory.Reading }
+type facts struct {
+	reading *directory.Reading
+	// byID is made when the first group is asked for: many exemptions may name groups of one large directory.
+	once sync.Once
+	byID map[string]*directory.Entry
+}
+
+func (f *facts) index() {
+	f.byID = make(map[string]*directory.Entry, len(f.reading.Entries))
+	for _, list := range [][]*directory.Entry{f.reading.Entries, f.reading.Groups} {
+		for _, e := range list {
+			f.byID[e.ObjectID] = e
+		}
+	}
+}
 
 // Matching implements resource.DirectoryFacts.
-func (f facts) Matching(match func(entry any) (bool, error)) ([]string, error) {
+func (f *facts) Matching(match func(entry any) (bool, error)) ([]string, error) {
 	var out []string
 	for _, e := range f.reading.Entries {
 		if e.Address == "" {
@@ -39,14 +54,10 @@ func (f facts) Matching(match func(entry any) (bool, error)) ([]string, error) {
 }
 
 // GroupMembers implements resource.DirectoryFacts. Members of nested groups count.
-func (f facts) GroupMembers(nameOrAddress string) ([]string, error) {
-	byID := map[string]*directory.Entry{}
-	for _, e := range f.reading.Entries {
-		byID[e.ObjectID] = e
-	}
+func (f *facts) GroupMembers(nameOrAddress string) ([]string, error) {
+	f.once.Do(f.index)
 	var found []*directory.Entry
 	for _, g := range f.reading.Groups {
-		byID[g.ObjectID] = g
 		if strings.EqualFold(g.Name, nameOrAddress) || g.Address != "" && g.Address == directory.Fold(nameOrAddress) {
 			found = append(found, g)
 		}
@@ -71,7 +82,7 @@ func (f facts) GroupMembers(nameOrAddress string) ([]string, error) {
 				continue
 			}
 			seen[id] = true
-			switch m := byID[id]; {
+			switch m := f.byID[id]; {
 			case m == nil:
 			case m.Kind.IsGroup():
 				collect(m)
