@@ -294,6 +294,11 @@ func (p *Pseudonyms) proof(proof directory.Proof) directory.Proof {
 	if proof.Hash != "" {
 		proof.Hash = hex.EncodeToString(p.sum("hash", proof.Hash))
 	}
+	if proof.Base != nil {
+		base := *proof.Base
+		base.Generation, base.Hash = p.short("generation", base.Generation), hex.EncodeToString(p.sum("hash", base.Hash))
+		proof.Base = &base
+	}
 	parts := proof.Parts
 	proof.Parts = nil
 	for _, part := range parts {
@@ -377,6 +382,9 @@ func (p *Pseudonyms) Recording(r *Recording) *Recording {
 	out.Observed = o
 	if d := r.Observed.Directory; d != nil {
 		n := &directory.Reading{Proof: p.proof(d.Proof), KindsErr: p.failure(d.KindsErr)}
+		for _, note := range d.Notes {
+			n.Notes = append(n.Notes, p.text(note))
+		}
 		for _, e := range d.Entries {
 			n.Entries = append(n.Entries, p.entry(e))
 		}

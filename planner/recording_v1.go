@@ -67,6 +67,7 @@ type directoryV1 struct {
 	Domains  []string          `json:"domains,omitempty"`
 	NoDomain bool              `json:"domains_unknown,omitempty"`
 	KindsErr *failureV1        `json:"kinds_error,omitempty"`
+	Notes    []string          `json:"notes,omitempty"`
 	Proof    proofV1           `json:"proof"`
 }
 
@@ -125,6 +126,18 @@ type proofV1 struct {
 	Hash     string    `json:"hash,omitempty"`
 	At       time.Time `json:"at,omitzero"`
 	Parts    []proofV1 `json:"parts,omitempty"`
+	Base     *baseV1   `json:"base,omitempty"`
+	Changed  int       `json:"changed,omitempty"`
+	Goes     bool      `json:"continued,omitempty"`
+}
+
+// baseV1 has the fields of directory.Base.
+type baseV1 struct {
+	Generation string    `json:"generation"`
+	Hash       string    `json:"hash"`
+	Objects    int       `json:"objects"`
+	At         time.Time `json:"at"`
+	Full       time.Time `json:"full"`
 }
 
 // mailV1 has the fields of resource.DomainFacts.
@@ -177,7 +190,11 @@ func (f *failureV1) load() error {
 }
 
 func storeProof(p directory.Proof) proofV1 {
-	out := proofV1{Complete: p.Complete, Problem: p.Problem, Source: p.Source, Pages: p.Pages, Objects: p.Objects, Count: p.Count, Hash: p.Hash, At: p.At}
+	out := proofV1{Complete: p.Complete, Problem: p.Problem, Source: p.Source, Pages: p.Pages, Objects: p.Objects, Count: p.Count, Hash: p.Hash, At: p.At, Changed: p.Changed, Goes: p.Continued}
+	if p.Base != nil {
+		base := baseV1(*p.Base)
+		out.Base = &base
+	}
 	for _, part := range p.Parts {
 		out.Parts = append(out.Parts, storeProof(part))
 	}
@@ -185,7 +202,11 @@ func storeProof(p directory.Proof) proofV1 {
 }
 
 func (p proofV1) load() directory.Proof {
-	out := directory.Proof{Complete: p.Complete, Problem: p.Problem, Source: p.Source, Pages: p.Pages, Objects: p.Objects, Count: p.Count, Hash: p.Hash, At: p.At}
+	out := directory.Proof{Complete: p.Complete, Problem: p.Problem, Source: p.Source, Pages: p.Pages, Objects: p.Objects, Count: p.Count, Hash: p.Hash, At: p.At, Changed: p.Changed, Continued: p.Goes}
+	if p.Base != nil {
+		base := directory.Base(*p.Base)
+		out.Base = &base
+	}
 	for _, part := range p.Parts {
 		out.Parts = append(out.Parts, part.load())
 	}
@@ -230,7 +251,7 @@ func storeRecording(r *Recording) (*recordingV1, error) {
 	}
 	if d := o.Directory; d != nil {
 		f.Directory = &directoryV1{Entries: storeEntries(d.Entries), Groups: storeEntries(d.Groups), Domains: d.Domains, NoDomain: d.Domains == nil,
-			KindsErr: storeFailure(d.KindsErr), Proof: storeProof(d.Proof)}
+			KindsErr: storeFailure(d.KindsErr), Notes: d.Notes, Proof: storeProof(d.Proof)}
 	}
 	if a := o.Accounts; a != nil {
 		f.Accounts = &accountsV1{Proof: storeProof(a.Proof), Counted: a.Counted, Accounts: make([]recordedAccountV1, 0, len(a.Accounts))}
@@ -284,7 +305,7 @@ func (f *recordingV1) load(registry *resource.Registry) (*Recording, error) {
 		o.Objects[name] = reading
 	}
 	if d := f.Directory; d != nil {
-		o.Directory = &directory.Reading{Entries: loadEntries(d.Entries), Groups: loadEntries(d.Groups), Domains: d.Domains, KindsErr: d.KindsErr.load(), Proof: d.Proof.load()}
+		o.Directory = &directory.Reading{Entries: loadEntries(d.Entries), Groups: loadEntries(d.Groups), Domains: d.Domains, KindsErr: d.KindsErr.load(), Notes: d.Notes, Proof: d.Proof.load()}
 		if !d.NoDomain && d.Domains == nil {
 			o.Directory.Domains = []string{}
 		}
