@@ -34,7 +34,7 @@ var syncPolicyTable = []resource.Attribute{
 	{Name: "new_user_role", Type: cty.String, Optional: true, Local: true, Default: cty.StringVal("end_user"), Enum: []string{"end_user", "silent_user"},
 		Description: "What new accounts are (R18, R19).", Label: "Default New User Role"},
 	{Name: "sync", Type: cty.Set(cty.String), Optional: true, Local: true, Validate: oneOf(syncKinds),
-		Description: "What is brought over: active_users, distribution_groups, security_groups; all three when left out (R20).", Label: "What to sync"},
+		Description: "What is brought over: active_users, distribution_groups, security_groups; all three when left out (R20); with engine essentials, a connection that exists keeps what it has.", Label: "What to sync"},
 	{Name: "include", Type: directory.PredicateType, Optional: true, Local: true, Description: "Predicate over entry: who is in scope. Only with engine weir."},
 	policy("shared_mailboxes", "functional_account", "What a shared mailbox becomes (R38).", "functional_account", "user", "skip"),
 	policy("rooms", "skip", "What room and equipment mailboxes become.", "functional_account", "user", "skip"),
@@ -87,6 +87,13 @@ var syncPolicyTable = []resource.Attribute{
 	{Name: "last_successful_sync", Type: cty.String, Computed: true, Description: "When the hosted sync last succeeded.", Source: seenClients},
 }
 
+// hostedDefaults are what new settings of the hosted sync say where the block leaves it out. An organization begins with
+// every switch off, with which its sync would bring over nobody (inferred).
+var hostedDefaults = map[string]cty.Value{
+	"sync":      resource.StringSet(syncKinds),
+	"add_users": cty.True, "update_users": cty.True, "add_groups": cty.True, "update_groups": cty.True,
+}
+
 func policy(name, otherwise, description string, allowed ...string) resource.Attribute {
 	return resource.Attribute{Name: name, Type: cty.String, Optional: true, Local: true, Default: cty.StringVal(otherwise), Enum: allowed, Description: description}
 }
@@ -95,9 +102,10 @@ func how(what, kind string) []resource.Attribute {
 	row := func(name, label, description string) resource.Attribute {
 		return resource.Attribute{Name: name, Type: cty.Bool, Optional: true, Local: true, Label: label, Description: description}
 	}
+	const kept = "with engine essentials a connection that exists keeps what it has"
 	return []resource.Attribute{
-		row("add", "Add "+what, "Make accounts of new "+kind+"; true when left out."),
-		row("update", "Update "+what, "Follow changes of "+kind+"; true when left out."),
+		row("add", "Add "+what, "Make accounts of new "+kind+"; true when left out, but "+kept+"."),
+		row("update", "Update "+what, "Follow changes of "+kind+"; true when left out, but "+kept+"."),
 		row("remove", "Remove Deleted "+what, "Treat "+kind+" that are gone as gone says; true when left out. Weir does that itself, under the safeguard; the hosted sync's own switch stays off."),
 	}
 }
@@ -430,6 +438,14 @@ func customizeSyncPolicy(req *resource.PlanRequest) error {
 		"groups.add": "add_groups", "groups.update": "update_groups"} {
 		if v := resource.Get(planned, from); !v.IsNull() {
 			h[to] = v
+		}
+	}
+	if engine == "essentials" && !configured {
+		// Settings that are made now have nothing to be left as.
+		for name, v := range hostedDefaults {
+			if h[name].IsNull() {
+				h[name] = v
+			}
 		}
 	}
 	// Removal is never the hosted sync's: it knows no limits (R25, R26, R44).

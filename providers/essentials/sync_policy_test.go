@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -241,6 +242,63 @@ func TestSyncPolicyCustomize(t *testing.T) {
 			}
 			if len(req.Reasons) != row.reasons {
 				t.Errorf("reasons %q", req.Reasons)
+			}
+		})
+	}
+}
+
+// A connection that is made says what the block leaves out as the reference does, so that the first run brings people over;
+// one that exists keeps what it has.
+func TestHostedDefaults(t *testing.T) {
+	typ := syncPolicyType()
+	connected := func() cty.Value {
+		live := resource.Null(syncPolicyTable)
+		live["connection"] = resource.Get(policyBlock(nil), "connection")
+		return cty.ObjectVal(live)
+	}
+	tests := []struct {
+		name, engine string
+		live         cty.Value
+		written      map[string]cty.Value
+		add, groups  string
+		kinds        int
+	}{
+		{"made", "essentials", cty.NullVal(typ.Object()), nil, "true", "true", 3},
+		{"made, one switch written", "essentials", cty.NullVal(typ.Object()), map[string]cty.Value{"users.add": cty.False}, "false", "true", 3},
+		{"exists", "essentials", connected(), nil, "null", "null", 0},
+		{"engine weir", "weir", cty.NullVal(typ.Object()), nil, "null", "null", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			written := map[string]cty.Value{
+				"engine": cty.StringVal(tt.engine), "connection.application.client_id": cty.StringVal("11111111-2222-4333-8444-555555555555"),
+				"connection.application.secret_value": resource.Secret(&resource.SecretRef{URL: "env://SYNC_SECRET"}),
+				"connection.primary_domain":           cty.StringVal("contoso.example"),
+			}
+			for k, v := range tt.written {
+				written[k] = v
+			}
+			req := &resource.PlanRequest{Planned: block(syncPolicyTable, written), Live: tt.live, Prior: cty.NullVal(typ.Object())}
+			if err := typ.Customize(req); err != nil {
+				t.Fatal(err)
+			}
+			shown := func(name string) string {
+				if v := resource.Get(req.Planned, "hosted."+name); !v.IsNull() {
+					return strconv.FormatBool(v.True())
+				}
+				return "null"
+			}
+			if got := shown("add_users"); got != tt.add {
+				t.Errorf("add_users %s, want %s", got, tt.add)
+			}
+			if got := shown("update_groups"); got != tt.groups {
+				t.Errorf("update_groups %s, want %s", got, tt.groups)
+			}
+			if v := resource.Get(req.Planned, "hosted.sync"); tt.kinds == 0 && !v.IsNull() || tt.kinds > 0 && v.LengthInt() != tt.kinds {
+				t.Errorf("sync %#v", v)
+			}
+			if v := resource.Get(req.Planned, "hosted.remove_users"); !v.False() {
+				t.Error("the hosted sync would remove users")
 			}
 		})
 	}
