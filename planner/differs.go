@@ -64,12 +64,13 @@ func Differs(ctx context.Context, frame *config.Frame, selected *config.Tenant, 
 	return out, nil
 }
 
-// changedArgument is the first argument that is known and differs from what was applied; "" when none does.
+// changedArgument is the first argument that is known and differs from what was applied; "" when none does. One that may
+// wait for something is passed over: what state has of it may be what it was, with nothing edited since.
 func changedArgument(t *resource.Type, want, applied cty.Value) (changed string) {
 	stored := Stored(want)
 	resource.Walk(t.Attributes, func(path string, a *resource.Attribute) {
 		w := resource.Get(want, path)
-		if changed != "" || a.WriteOnly || !a.Argument() || w == cty.NilVal || !w.IsWhollyKnown() {
+		if changed != "" || a.WriteOnly || a.Waits || !a.Argument() || w == cty.NilVal || !w.IsWhollyKnown() {
 			return
 		}
 		before, after := resource.Get(applied, path), resource.Get(stored, path)

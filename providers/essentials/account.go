@@ -16,7 +16,7 @@ import (
 var accountTable = []resource.Attribute{
 	{Name: "email", Type: cty.String, Required: true, Pattern: emailAddress, PatternHelp: emailHelp, Normalize: resource.FoldCase,
 		Description: "Primary address. Changing it renames the account.", Label: "Email Address", Source: vendorAPI + "; that PUT renames is inferred"},
-	{Name: "type", Type: cty.String, Optional: true, Default: cty.StringVal(string(directory.EndUser)), Normalize: resource.FoldCase,
+	{Name: "type", Type: cty.String, Optional: true, Waits: true, Default: cty.StringVal(string(directory.EndUser)), Normalize: resource.FoldCase,
 		Enum:        []string{string(directory.EndUser), string(directory.SilentUser), string(directory.FunctionalAccount), string(directory.OrganizationAdmin)},
 		Description: "What the account is. No account is moved into or out of an administrator type.", Label: "Privileges", Source: vendorAPI},
 	{Name: "first_name", Type: cty.String, Optional: true, Normalize: resource.EmptyIsNull, Description: "First name.", Label: "First Name", Source: vendorAPI},

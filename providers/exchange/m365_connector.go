@@ -40,7 +40,7 @@ func connectorAttributes() []resource.Attribute {
 			Description: "Whether the connector takes mail from the gateway or hands mail to it.", Normalize: resource.FoldCase},
 		{Name: "name", Type: cty.String, Optional: true, Validate: checkName, Label: "Name",
 			Description: "Name of the connector; left out, an existing one keeps its own and a new one gets that of the vendor's integration.", Permission: permission, Source: outboundDocs},
-		{Name: "enabled", Type: cty.Bool, Optional: true, Label: "Status", Permission: permission, Source: inboundDocs,
+		{Name: "enabled", Type: cty.Bool, Optional: true, Waits: true, Label: "Status", Permission: permission, Source: inboundDocs,
 			Description: "Whether mail uses the connector; a new outbound connector is off unless written, and is turned on only once SPF is ready (R60)."},
 		{Name: "comment", Type: cty.String, Optional: true, Label: "Description", Normalize: comment, Permission: permission, Source: inboundDocs,
 			Description: "Text for administrators."},

@@ -28,6 +28,9 @@ type Attribute struct {
 	WriteOnly bool
 	// Local attributes steer Weir only: kept in state, never sent, never drift.
 	Local bool
+	// Waits says that Customize may plan the attribute at its live value until something else is ready. State then keeps
+	// another value than the block has, and nobody edited anything.
+	Waits bool
 	// Sensitive values are never shown.
 	Sensitive bool
 	// Immutable attributes force replacement; with Fixed, changing them is an error instead (identities).
