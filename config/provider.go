@@ -31,12 +31,12 @@ var ProviderTables = map[string][]resource.Attribute{
 var SafeguardTable = []resource.Attribute{
 	{Name: "max_removals", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many addresses of one tenant may stop receiving within the window; 5 when left out."},
 	{Name: "max_removal_percent", Type: cty.Number, Optional: true, Local: true, Validate: percent, Description: "How many of a tenant's active accounts that may be at most, in percent; 10 when left out. The smaller of both counts."},
-	{Name: "max_conversions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many accounts of one tenant may change their type within the window; 50 when left out."},
-	{Name: "max_additions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many accounts one tenant may gain within the window; 500 when left out."},
+	{Name: "max_conversions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many accounts of one tenant may change their type in one plan; 50 when left out."},
+	{Name: "max_additions", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many seats one tenant may newly use in one plan; 500 when left out."},
 	{Name: "max_tenants_removed", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many tenants may leave the configuration in one run; 1 when left out."},
 	{Name: "min_admins", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many active administrators of a tenant must remain; 1 when left out."},
 	{Name: "protected", Type: cty.Set(cty.String), Optional: true, Local: true, Description: "Addresses that never stop receiving."},
-	{Name: "window", Type: cty.String, Optional: true, Local: true, Description: "The time over which removals, conversions and additions are counted; \"24h\" when left out."},
+	{Name: "window", Type: cty.String, Optional: true, Local: true, Description: "The time over which removals are counted; \"24h\" when left out."},
 }
 
 func wholeNumber(v cty.Value) error {

@@ -15,8 +15,9 @@ import (
 	"github.com/weir-project/weir/state"
 )
 
-// accounts decides about the accounts that the tenant's sync policy derives from the directory.
-func (p *Part) accounts(req *Request, objects *Objects) {
+// accounts decides about the accounts that the tenant's sync policy derives from the directory. removals are what other
+// items take out of service.
+func (p *Part) accounts(req *Request, objects *Objects, removals []*removal) {
 	if req.Destroy || req.Frame == nil {
 		p.takeDownAccounts(req)
 		return
@@ -38,6 +39,7 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		p.Problems = append(p.Problems, fmt.Sprintf("%s cannot decide about accounts yet: %v", policyChange.Address, err))
 		return
 	}
+	policy.Where = policyChange.Source
 	p.AccountPolicy = policyChange.Address
 	if req.Observed.Accounts == nil && req.Observed.AccountsErr == nil && !p.createsOrganization() {
 		return
@@ -54,10 +56,13 @@ func (p *Part) accounts(req *Request, objects *Objects) {
 		Window:        window(req.Prior, req.Now, policy.Safeguard.Window),
 		PolicyChanged: !req.Sync && p.policyChanged(),
 		Sync:          req.Sync,
+		Others:        counted(removals),
+		AdminsLeaving: adminsLeaving(removals),
 		Now:           req.Now,
 	}
 	request.DomainsDoubt = p.domainDoubt(req, request.Domains)
 	allowance := p.allow(req, &request.Policy.Safeguard)
+	p.safeguard = &request.Policy.Safeguard
 	if p.createsOrganization() {
 		// An organization that this plan creates has no accounts yet: that is known without reading.
 		request.Accounts = &directory.AccountReading{Proof: directory.Proof{Complete: true, Source: "accounts", Count: -1, At: req.Now}}
@@ -146,6 +151,7 @@ func (p *Part) protections(req *Request) []dirsync.Protection {
 	for _, c := range p.Changes {
 		if c.Type == "exemption" && c.After != cty.NilVal && c.Action != Delete && c.Action != Release {
 			prot := protection(c.Address, c.After, c.Wanted)
+			prot.Where = c.Source
 			if req.Prior != nil {
 				follow(&prot, req.Prior.Objects[c.Address])
 			}
@@ -170,6 +176,11 @@ func protection(source string, after, wanted cty.Value) dirsync.Protection {
 		Addresses: strs(after, "addresses"), Groups: strs(after, "groups"),
 	}
 	prot.Last = strs(after, "protects")
+	for _, s := range strs(after, "patterns") {
+		if p, err := directory.ParsePattern(s); err == nil {
+			prot.Patterns = append(prot.Patterns, p)
+		}
+	}
 	if wanted != cty.NilVal {
 		prot.When = directory.PredicateOf(resource.Get(wanted, "when"))
 	}
@@ -322,6 +333,14 @@ func window(prior *state.State, now time.Time, length time.Duration) []dirsync.R
 	for _, r := range prior.Removals {
 		if r.Time.After(now.Add(-length)) {
 			out = append(out, dirsync.Removal{Address: r.Mail, At: r.Time})
+		}
+	}
+	// What was begun and never seen to end may have happened.
+	for _, d := range prior.Doubts() {
+		for _, r := range d.Removals() {
+			if r.Time.After(now.Add(-length)) {
+				out = append(out, dirsync.Removal{Address: r.Mail, At: r.Time})
+			}
 		}
 	}
 	return out

@@ -62,6 +62,7 @@ type Request struct {
 	suspend, risk string
 	drifted       []*Change
 	waits         []Wait
+	notes         []string
 	// moved gives, by new address, the one under which state has the object.
 	moved map[string]string
 }
@@ -117,15 +118,18 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 		part.Outputs = outputs(req.Prior, nil)
 	}
 	sort.Strings(part.Problems)
-	part.Drifted, part.Waits = req.drifted, req.waits
+	part.Drifted, part.Waits, part.Notes = req.drifted, req.waits, append(part.Notes, req.notes...)
 
 	part.orphans(&req, objects, evaluation, visited, moves)
-	part.accounts(&req, objects)
+	part.guardExclusive()
+	removals := part.removals(&req)
+	part.accounts(&req, objects, removals)
 	if req.risk != "" && req.suspend == "" {
 		// The schedule of the vendor's own sync is planned as Never: once more, with that in mind.
 		original.suspend, original.inquired = req.risk, req.inquired
 		return Build(ctx, original)
 	}
+	part.holdRemovals(&req, removals)
 	part.inquire(&req, nil)
 	part.guard(&req)
 	if req.Destroy {
@@ -159,7 +163,7 @@ func (p *Part) evaluate(ctx context.Context, req *Request, reissue []string) (*O
 	objects := NewObjects(req).Reissue(reissue).Suspend(req.suspend)
 	visited := map[string]*Change{}
 	p.Changes, p.Values = nil, map[string]cty.Value{}
-	req.drifted, req.waits = nil, nil
+	req.drifted, req.waits, req.notes = nil, nil, nil
 	if req.Frame == nil || req.Destroy {
 		return objects, nil, visited, nil
 	}

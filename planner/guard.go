@@ -52,7 +52,11 @@ func (p *Part) guard(req *Request) {
 			if h.Limit == "removals" && cure != "" {
 				cure = fmt.Sprintf("# in %s, for once:\n%s# or: weir apply --accept-removals %s=%d", p.AccountPolicy, cure, req.Tenant.Key, h.Count)
 			}
-			p.Guards = append(p.Guards, Guard{Name: h.Limit, Addresses: h.Addresses, Text: h.Text, Cure: cure})
+			addresses := h.Addresses
+			if h.Limit == "removals" {
+				addresses = slices.Concat(addresses, p.alsoHeld)
+			}
+			p.Guards = append(p.Guards, Guard{Name: h.Limit, Addresses: addresses, Text: h.Text, Cure: cure})
 		}
 	}
 }

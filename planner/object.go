@@ -24,6 +24,9 @@ type Objects struct {
 	// reissue are the objects that must issue their secret anew; demanded are those that turned out to have to.
 	reissue, demanded map[string]bool
 	suspend           string
+	// kept is what shared found, once asked.
+	kept     []string
+	keptRead bool
 }
 
 // NewObjects begins planning against the request's observation and state.
@@ -37,6 +40,21 @@ func NewObjects(req *Request) *Objects {
 		}
 	}
 	return o
+}
+
+// shared are the addresses that Weir itself keeps on a list of the vendor which an exclusive block would clear: accounts
+// that it made functional and that the hosted sync must not see (R40).
+func (o *Objects) shared() []string {
+	if o.keptRead || o.req.Prior == nil {
+		return o.kept
+	}
+	o.keptRead = true
+	for a := range o.req.Prior.Accounts.All() {
+		if a.Converted {
+			o.kept = append(o.kept, a.Address)
+		}
+	}
+	return o.kept
 }
 
 // Reissue makes the objects at these addresses issue their secrets anew, since a value is needed that no later run than
@@ -117,12 +135,19 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 		Suspend:     o.suspend,
 		Undelivered: prior != nil && (len(prior.Undelivered) > 0 || o.reissue[address]),
 	}
+	if inst.Type.Project != nil {
+		request.Keep = o.shared()
+		c.ours = append(strs(stored, "protects"), request.Keep...)
+	}
 	if inst.Type.Customize != nil {
 		if err := inst.Type.Customize(request); err != nil {
 			return nil, diags.Append(o.diagnostic(inst, "Invalid "+strings.ReplaceAll(inst.Type.Name, "_", " "), err))
 		}
 		want = request.Planned
 		c.Reasons, c.Forced, c.forecast = append(c.Reasons, request.Reasons...), request.Force, request.Forecast
+	}
+	for _, text := range request.Notes {
+		o.req.notes = append(o.req.notes, address+": "+text)
 	}
 	for _, text := range request.Waits {
 		o.req.waits = append(o.req.waits, Wait{Address: address, Text: text})

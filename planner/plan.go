@@ -148,6 +148,10 @@ type Part struct {
 	Removed bool
 	// Omissions are the items that a person left out before approving the rest.
 	Omissions []Omission
+	// safeguard is what the accounts were decided under; nil without a policy.
+	safeguard *dirsync.Safeguard
+	// alsoHeld are addresses of declared objects that the limit of removals holds along with accounts.
+	alsoHeld []string
 	// Reissue are the addresses of objects that issue their secret anew, because a value that was written once has to be
 	// written again.
 	Reissue []string
@@ -232,8 +236,8 @@ type Change struct {
 	// Source is where the block stands ("main.weir.hcl:14"); "" when it is gone.
 	Source string
 
-	// forecast are lines for the part's forecast.
-	forecast []string
+	// forecast are lines for the part's forecast; ours what Weir put on a list of the vendor before this plan.
+	forecast, ours []string
 }
 
 // PathChange is one attribute that differs.

@@ -44,10 +44,13 @@ func buildSync(ctx context.Context, part *Part, req *Request) (*Part, hcl.Diagno
 		part.Problems = append(part.Problems, fmt.Sprintf("%s: %s", address, why))
 	}
 	sort.Strings(part.Problems)
-	part.Drifted, part.Waits = req.drifted, req.waits
-	part.accounts(req, objects)
+	part.Drifted, part.Waits, part.Notes = req.drifted, req.waits, append(part.Notes, req.notes...)
+	removals := part.removals(req)
+	part.accounts(req, objects, removals)
+	part.holdRemovals(req, removals)
 	part.guard(req)
 	part.withhold()
+	part.forecast(req)
 	part.Changes, part.Unchanged = settled(part.Changes)
 	switch {
 	case diags.HasErrors() || len(part.Errors) > 0:

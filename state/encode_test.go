@@ -64,7 +64,7 @@ func sample() *State {
 	s.Allowances = map[string]time.Time{"allow": noon}
 	s.Applied = Applied{Safeguard: cty.ObjectVal(map[string]cty.Value{"max_removals": cty.NumberIntVal(3)}), Known: true, Synced: noon}
 	s.InDoubt = map[string]Intent{"op-9": {Op: "op-9", Address: "sync_policy.people", Mail: "bob@contoso.com",
-		Type: "account", Action: "create", NaturalKey: "bob@contoso.com", ID: "8", Digest: "d", Time: noon}}
+		Type: "account", Action: "create", NaturalKey: "bob@contoso.com", ID: "8", Digest: "d", Counts: []string{"bob@contoso.com"}, Time: noon}}
 	s.Hosted = sampleHosted()
 	return s
 }

@@ -34,8 +34,27 @@ type Intent struct {
 	ID string
 	// Digest stands for the desired values, to recognise the object as ours.
 	Digest string
+	// Counts are the addresses that stop receiving by it, lower case: while it is in doubt they count against the limits
+	// as if it had happened.
+	Counts []string
 	// Time is when, UTC.
 	Time time.Time
+}
+
+// Removals are what the operation counts against the limits, if it happened.
+func (i Intent) Removals() []Removal {
+	kind := RemovalAlias
+	switch i.Action {
+	case "delete":
+		kind = RemovalDelete
+	case "disable":
+		kind = RemovalDisable
+	}
+	var out []Removal
+	for _, mail := range i.Counts {
+		out = append(out, Removal{Mail: mail, Kind: kind, Op: i.Op, Time: i.Time})
+	}
+	return out
 }
 
 // Result is how an operation ended.

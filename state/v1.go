@@ -176,6 +176,7 @@ type intentV1 struct {
 	NaturalKey string    `json:"natural_key,omitempty"`
 	ID         string    `json:"id,omitempty"`
 	Digest     string    `json:"digest,omitempty"`
+	Counts     []string  `json:"counts,omitempty"`
 	Time       time.Time `json:"time,omitzero"`
 }
 

@@ -110,7 +110,8 @@ func (r *run) settleAccounts(ctx context.Context) error {
 		case d.Type == planner.LiftExemption:
 			lifts = append(lifts, d)
 		default:
-			outcomes = append(outcomes, state.Outcome{Op: d.Op, Address: d.Address, Mail: d.Mail, Type: d.Type, Action: d.Action, Result: state.Done, Time: r.Now()})
+			// Whether it happened or not, what it was to take away stays counted: a retry counts no address twice.
+			outcomes = append(outcomes, state.Outcome{Op: d.Op, Address: d.Address, Mail: d.Mail, Type: d.Type, Action: d.Action, Result: state.Done, Removals: d.Removals(), Time: r.Now()})
 		}
 	}
 	r.mu.Unlock()
@@ -153,7 +154,11 @@ func (r *run) lifted(ctx context.Context, d state.Intent) error {
 // useAllowance remembers that the one-time allowance which lets removals pass is used up, before the first of them: what
 // a failure leaves undone needs another.
 func (r *run) useAllowance(ctx context.Context) error {
-	if r.Part.Allowance == "" {
+	r.mu.Lock()
+	used := r.Part.Allowance == "" || r.allowanceUsed
+	r.allowanceUsed = true
+	r.mu.Unlock()
+	if used {
 		return nil
 	}
 	note := state.Note{Text: "allowance of removals used", Allowance: r.Part.Allowance, Time: r.Now()}
@@ -426,7 +431,9 @@ func (r *run) one(ctx context.Context, d *dirsync.Decision) error {
 	}
 	intent := r.accountIntent(d)
 	outcome := state.Outcome{Op: intent.Op, Address: r.Part.AccountPolicy, Mail: intent.Mail, Type: "account", Action: string(d.Action), Result: state.Done}
-	if d.Action == dirsync.Delete || d.Action == dirsync.Add || d.Action == dirsync.Rename {
+	// A change that takes an address away is written down first: killed before its outcome is recorded, it counts
+	// against the limits all the same.
+	if d.Action == dirsync.Delete || d.Action == dirsync.Add || d.Action == dirsync.Rename || len(d.Counts) > 0 {
 		if err := r.intend(ctx, intent); err != nil {
 			return err
 		}
@@ -540,7 +547,7 @@ func nobodys(e *directory.Entry) bool {
 func (r *run) accountIntent(d *dirsync.Decision) state.Intent {
 	return state.Intent{
 		Op: r.Operation(), Address: r.Part.AccountPolicy, Mail: recordOf(d), Type: "account", Action: string(d.Action), NaturalKey: d.Address,
-		Digest: planner.DecisionItem(d).Digest, Time: r.Now(),
+		Digest: planner.DecisionItem(d).Digest, Counts: d.Counts, Time: r.Now(),
 	}
 }
 

@@ -271,3 +271,73 @@ func TestReviewedAccountThatIsNotDecidedAgain(t *testing.T) {
 		})
 	}
 }
+
+// What takes an address away is written down before it is done, so that a run which dies between the call and its outcome
+// leaves the address on the limit.
+func TestRemovalCountsWhenItsOutcomeIsLost(t *testing.T) {
+	before := account(directory.EndUser)
+	off := *before
+	off.Active = false
+	less := *before
+	less.Aliases = nil
+	with := *before
+	with.Aliases = []string{"al@t.example"}
+	for _, row := range []struct {
+		name     string
+		decision dirsync.Decision
+		kind     state.RemovalKind
+		mail     string
+	}{
+		{"disable", dirsync.Decision{Action: dirsync.Disable, Before: before, After: &off, Counts: []string{"a@t.example"}}, state.RemovalDisable, "a@t.example"},
+		{"delete", dirsync.Decision{Action: dirsync.Delete, Before: before, Counts: []string{"a@t.example"}}, state.RemovalDelete, "a@t.example"},
+		{"an alias lost", dirsync.Decision{Action: dirsync.Update, Before: &with, After: &less, Counts: []string{"al@t.example"}}, state.RemovalAlias, "al@t.example"},
+		{"an update that takes nothing away", dirsync.Decision{Action: dirsync.Update, Before: before, After: &with}, "", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for _, lost := range []bool{true, false} {
+				if lost && row.mail == "" {
+					continue // it has no intent, and so nothing of it is known when its outcome is lost
+				}
+				d := row.decision
+				d.Address, d.Known, d.Record = "a@t.example", "a@t.example", "a@t.example"
+				w, j := newWriter(d.Before), newJournal()
+				if lost {
+					j.failAfter = 1 // the intent is taken, the outcome is not
+				}
+				part := &planner.Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{Decisions: []dirsync.Decision{d}}}
+				n := 0
+				_, err := apply.Run(context.Background(), apply.Request{
+					Part: part, Plan: planner.Request{Observed: &planner.Observation{At: noon}}, Reviewed: part.Review(), Accounts: w,
+					Secrets: &secrets.Run{}, Journal: j, State: j.durable.Clone(), Provider: func(*resource.Type) string { return "" },
+					Operation: func() string { n++; return fmt.Sprint("op-", n) }, Now: func() time.Time { return noon },
+				})
+				if (err != nil) != lost {
+					t.Fatalf("lost %v: %v", lost, err)
+				}
+				var counted []state.Removal
+				for _, doubt := range j.durable.Doubts() {
+					counted = append(counted, doubt.Removals()...)
+				}
+				counted = append(counted, j.durable.Removals...)
+				if row.mail == "" {
+					if len(counted) != 0 {
+						t.Errorf("lost %v: counted %+v", lost, counted)
+					}
+					continue
+				}
+				if len(counted) != 1 || counted[0].Mail != row.mail || counted[0].Kind != row.kind || len(j.durable.Doubts()) > 0 != lost {
+					t.Errorf("lost %v: counted %+v, in doubt %v", lost, counted, j.durable.Doubts())
+				}
+				if !lost {
+					continue
+				}
+				// The next run reads the accounts and closes the doubt; the address stays counted, once.
+				j.failAfter = -1
+				carryOut(t, w, j, &planner.Part{Accounts: &dirsync.Result{}}, time.Minute)
+				if got := j.durable.Removals; len(j.durable.Doubts()) > 0 || len(got) != 1 || got[0].Mail != row.mail || !got[0].Time.Equal(noon) {
+					t.Errorf("after the next run: removals %+v, in doubt %v", got, j.durable.Doubts())
+				}
+			}
+		})
+	}
+}

@@ -153,6 +153,8 @@ type run struct {
 	// withheld are the objects of which a part is written after everything else.
 	withheld []withheld
 	accounts sync.Once
+	// allowanceUsed says that the one-time allowance of the part is written down as used up.
+	allowanceUsed bool
 	// accountsErr is what stopped the accounts, for everyone who asks for them.
 	accountsErr error
 }

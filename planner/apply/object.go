@@ -156,7 +156,8 @@ func (r *run) change(ctx context.Context, inst *config.Instance, c *planner.Chan
 	}
 	obj, after := r.remember(inst, c, live, request.Operation)
 	if err := r.record(ctx, state.Outcome{
-		Op: request.Operation, Address: c.Address, Type: t.Name, Action: c.Action.Word(), Result: state.Done, Object: obj, Time: r.Now(),
+		Op: request.Operation, Address: c.Address, Type: t.Name, Action: c.Action.Word(), Result: state.Done, Object: obj,
+		Removals: r.intent(t, c, request, removalWord(c)).Removals(), Time: r.Now(),
 	}); err != nil {
 		return after, err
 	}
@@ -180,7 +181,13 @@ func (r *run) update(ctx context.Context, t *resource.Type, c *planner.Change, r
 		// Only what Weir itself remembers changes, or an object as it should be is adopted: no call.
 		return resource.Live{ID: c.ID, Name: c.Name, Value: c.Before}, nil
 	}
-	if issues(t, c) {
+	counts := planner.Removals(c)
+	if len(counts) > 0 {
+		if err := r.useAllowance(ctx); err != nil {
+			return resource.Live{}, err
+		}
+	}
+	if issues(t, c) || len(counts) > 0 {
 		if err := r.intend(ctx, r.intent(t, c, request, "update")); err != nil {
 			return resource.Live{}, err
 		}
@@ -247,7 +254,18 @@ func (r *run) intent(t *resource.Type, c *planner.Change, request *resource.Chan
 	if t.Key != nil && c.Wanted.IsKnown() && !c.Wanted.IsNull() {
 		key = t.Key(c.Wanted)
 	}
-	return state.Intent{Op: request.Operation, Address: c.Address, Type: t.Name, Action: action, NaturalKey: key, ID: string(c.ID), Digest: c.Item().Digest, Time: r.Now()}
+	return state.Intent{
+		Op: request.Operation, Address: c.Address, Type: t.Name, Action: action, NaturalKey: key, ID: string(c.ID), Digest: c.Item().Digest,
+		Counts: planner.Removals(c), Time: r.Now(),
+	}
+}
+
+// removalWord names the kind of removal that an update of an account block is, as intents do.
+func removalWord(c *planner.Change) string {
+	if planner.Disables(c) {
+		return "disable"
+	}
+	return "update"
 }
 
 // begun is the state object of something that was made and is not finished: what is live, and of what was wanted only what
@@ -357,7 +375,7 @@ func (r *run) settle(ctx context.Context, address string) error {
 	r.mu.Unlock()
 	var outcomes []state.Outcome
 	for _, d := range doubts {
-		outcomes = append(outcomes, state.Outcome{Op: d.Op, Address: address, Type: d.Type, Action: d.Action, Result: state.Done, Time: r.Now()})
+		outcomes = append(outcomes, state.Outcome{Op: d.Op, Address: address, Type: d.Type, Action: d.Action, Result: state.Done, Removals: d.Removals(), Time: r.Now()})
 	}
 	return r.record(ctx, outcomes...)
 }

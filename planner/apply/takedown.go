@@ -99,7 +99,13 @@ func (r *run) remove(ctx context.Context, t *resource.Type, c *planner.Change, r
 		}
 		request.Prior = live.Value
 	}
-	if err := r.intend(ctx, r.intent(t, c, request, "delete")); err != nil {
+	intent := r.intent(t, c, request, "delete")
+	if len(intent.Counts) > 0 {
+		if err := r.useAllowance(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.intend(ctx, intent); err != nil {
 		return err
 	}
 	err := t.Delete(r.calls, r.Conn, request)
@@ -109,7 +115,7 @@ func (r *run) remove(ctx context.Context, t *resource.Type, c *planner.Change, r
 	if err != nil {
 		return r.concluded(ctx, t, c, request, resource.Live{}, err)
 	}
-	outcome := state.Outcome{Op: request.Operation, Address: c.Address, Type: t.Name, Action: "delete", Result: state.Done, Time: r.Now()}
+	outcome := state.Outcome{Op: request.Operation, Address: c.Address, Type: t.Name, Action: "delete", Result: state.Done, Removals: intent.Removals(), Time: r.Now()}
 	if r.stateObject(c.Address) != nil && c.Action != planner.CreateDelete {
 		outcome.Deleted = true
 	}

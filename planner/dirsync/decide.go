@@ -33,6 +33,7 @@ func run(req *Request, trace *Trace) *Result {
 	}
 	d.resolve()
 	d.guard()
+	d.unused()
 	d.finish()
 	if trace != nil {
 		trace.close()

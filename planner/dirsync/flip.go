@@ -250,7 +250,7 @@ func (c *changes) exemption(p Protecting, mine map[string]bool) {
 	without := func(list []string) []string {
 		return slices.DeleteFunc(slices.Clone(list), func(x string) bool { return mine[directory.Fold(x)] })
 	}
-	if named && p.When == nil && len(p.Groups) == 0 {
+	if named && p.When == nil && len(p.Groups) == 0 && len(p.Patterns) == 0 {
 		text, paste := "remove "+p.Source+", which names nobody else", ""
 		if rest := without(p.Addresses); len(rest) > 0 {
 			text = "take it out of the addresses of " + p.Source

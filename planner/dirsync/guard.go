@@ -93,11 +93,12 @@ func (d *decider) holdAdmins(s *Safeguard) {
 			active++
 		}
 	}
-	if active-len(leaving) >= s.MinAdmins {
+	going := len(leaving) + d.req.AdminsLeaving
+	if active-going >= s.MinAdmins {
 		return
 	}
-	d.hold(Hold{Limit: "admins", Count: len(leaving), Allowed: max(0, active-s.MinAdmins),
-		Text: fmt.Sprintf("%d of %d active admin accounts would go, and min_admins = %d must remain.", len(leaving), active, s.MinAdmins)}, leaving)
+	d.hold(Hold{Limit: "admins", Count: going, Allowed: max(0, active-s.MinAdmins),
+		Text: fmt.Sprintf("%d of %d active admin accounts would go, and min_admins = %d must remain.", going, active, s.MinAdmins)}, leaving)
 }
 
 // AllowedRemovals is the limit for a tenant with that many owned active accounts.
@@ -128,8 +129,16 @@ func (d *decider) holdRemovals(s *Safeguard) {
 			}
 		}
 	}
+	for _, x := range d.req.Others {
+		if !used[x] {
+			fresh[x] = true
+		}
+	}
 	allowed := s.AllowedRemovals(d.res.OwnedActive)
 	if len(fresh) == 0 || len(used)+len(fresh) <= allowed {
+		if a := s.Allow; a != nil && !d.barred && (a.Until.IsZero() || now.Before(a.Until)) {
+			d.note("%s lets %d removals pass, and nothing needs it: the removals of this plan (%d) stay within the limit of %d.", a.source(), a.Removals, len(fresh), allowed)
+		}
 		return
 	}
 	if a := s.Allow; a != nil {

@@ -29,8 +29,8 @@ const (
 
 // Policy is one sync_policy block, decoded.
 type Policy struct {
-	// Address is the block's address.
-	Address string
+	// Address is the block's address, Where its place ("main.weir.hcl:66") in texts.
+	Address, Where string
 	// Engine is one of the Engine constants.
 	Engine string
 	// NewUserRole is the type of accounts that are added or turned back into users; never an admin type. "" is end_user.
@@ -102,10 +102,12 @@ func (a *Allow) source() string {
 
 // Protection is one exemption block, decoded. Past Expires it goes on protecting and is reported.
 type Protection struct {
-	// Source is the address of the exemption.
-	Source string
-	// Addresses names accounts or entries by any of their addresses.
+	// Source is the address of the exemption. Where is its place ("main.weir.hcl:96"); "" when it stands in no file any
+	// more, and then nobody is told that it meets nobody.
+	Source, Where string
+	// Addresses names accounts or entries by any of their addresses; Patterns selects them so.
 	Addresses []string
+	Patterns  []directory.Pattern
 	// UIDs and ObjectIDs are what Addresses stood for when first seen, so that the protection follows a rename.
 	UIDs      []int
 	ObjectIDs []string
@@ -115,7 +117,7 @@ type Protection struct {
 	Groups []string
 	// Last are the addresses that the exemption stood for when last applied. A group that is missing, ambiguous or
 	// suddenly much smaller goes on protecting them; without Last, such a group bars everything destructive. A
-	// protection without When and Groups, as state remembers one, protects them too.
+	// protection without Patterns, When and Groups, as state remembers one, protects them too.
 	Last []string
 	// As is AsUnchanged or AsFunctional; "" is AsUnchanged.
 	As            string

@@ -15,7 +15,8 @@ type protections struct {
 	byAddress map[string][]int
 	byUID     map[int][]int
 	byObject  map[string][]int
-	whens     []int
+	// whens and patterns are those that have a condition, or patterns.
+	whens, patterns []int
 }
 
 func (p *protections) empty() bool { return len(p.list) == 0 }
@@ -52,8 +53,11 @@ func (d *decider) protect(in []Protection) {
 		if x.When != nil {
 			p.whens = append(p.whens, i)
 		}
+		if len(x.Patterns) > 0 {
+			p.patterns = append(p.patterns, i)
+		}
 		d.protectGroups(i)
-		if x.When == nil && len(x.Groups) == 0 {
+		if x.When == nil && len(x.Groups) == 0 && len(x.Patterns) == 0 {
 			p.protectLast(i)
 		}
 	}
@@ -71,9 +75,12 @@ func (d *decider) protectGroups(i int) {
 		found := d.groupsNamed(name)
 		switch len(found) {
 		case 1:
+			before := len(members)
 			if hidden := d.members(found[0], members); hidden != "" {
 				doubt = true
 				d.note("%s names the group %q, and the members of %q are hidden: it goes on protecting its last members. Grant Member.Read.Hidden.", x.Source, name, hidden)
+			} else if len(members) == before && x.Where != "" && !d.barred {
+				d.note("%s (%s) names the group %q, which adds nobody.", x.Source, x.Where, name)
 			}
 		case 0:
 			doubt = true
@@ -89,7 +96,7 @@ func (d *decider) protectGroups(i int) {
 	if doubt && x.Last == nil {
 		d.problem("%s protects a group that cannot be found or seen, and whom it protected is not known", x.Source)
 	}
-	if !doubt && x.When == nil && d.shrunken(x, members) {
+	if !doubt && x.When == nil && len(x.Patterns) == 0 && d.shrunken(x, members) {
 		doubt = true
 	}
 	if doubt {
@@ -270,6 +277,14 @@ func (d *decider) protection(u *unit) (*hit, error) {
 			take(c, "its object "+u.known.ObjectID)
 		}
 	}
+	for _, i := range p.patterns {
+		if best >= 0 && (p.list[best].As != AsFunctional || p.list[i].As == AsFunctional) && d.trace == nil {
+			continue
+		}
+		if x, address := p.list[i].matching(u); address != "" {
+			take([]int{i}, "the pattern "+x.String()+" on "+address)
+		}
+	}
 	if u.entry != nil && (best < 0 || p.list[best].As == AsFunctional) {
 		for _, i := range p.whens {
 			match, err := p.list[i].When.Match(u.entry)
@@ -285,6 +300,39 @@ func (d *decider) protection(u *unit) (*hit, error) {
 		return nil, nil
 	}
 	return &hit{Protection: &p.list[best], via: via}, nil
+}
+
+// matching finds an address of the unit that one of the patterns matches; "" for none.
+func (x *Protection) matching(u *unit) (directory.Pattern, string) {
+	for _, p := range x.Patterns {
+		match := func(primary string, aliases []string) string {
+			if p.Match(primary) {
+				return primary
+			}
+			for _, a := range aliases {
+				if p.Match(a) {
+					return a
+				}
+			}
+			return ""
+		}
+		address := ""
+		if u.entry != nil {
+			if address = match(u.entry.Address, u.entry.Aliases); address == "" {
+				address = match(directory.Fold(u.entry.UPN), nil)
+			}
+		}
+		if address == "" && u.account != nil {
+			address = match(u.account.Address, u.account.Aliases)
+		}
+		if address == "" && u.known != nil {
+			address = match(u.known.Address, nil)
+		}
+		if address != "" {
+			return p, address
+		}
+	}
+	return directory.Pattern{}, ""
 }
 
 func (h *hit) reason() Reason {

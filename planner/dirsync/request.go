@@ -72,6 +72,10 @@ type Request struct {
 	Skips map[string]time.Time
 	// Window are earlier removals; those older than Safeguard.Window are ignored.
 	Window []Removal
+	// Others are addresses, folded, that other items of the plan take out of service: they count against the limit too.
+	Others []string
+	// AdminsLeaving are active administrator accounts that other items take away.
+	AdminsLeaving int
 	// PolicyChanged says that the configuration differs from the last applied one.
 	PolicyChanged bool
 	// Sync leaves alone what somebody changed in Essentials: only what the directory asks for is decided, and that an

@@ -736,6 +736,29 @@ var table = []struct {
 		f.leaver("alice")
 		f.exempt(AsUnchanged, "alice@c.com").Expires = now.Add(-dayLong)
 	}, []string{"skip alice exempt"}},
+	{"exempt by pattern", func(f *fixture) {
+		f.leaver("svc-backup")
+		f.leaver("service")
+		f.exempt(AsUnchanged).Patterns = patterns("SVC-*@c.com")
+	}, []string{"disable service (directory) loses service", "skip svc-backup exempt"}},
+	{"exempt by pattern on an alias of the account", func(f *fixture) {
+		f.leaver("alice", "svc-alice")
+		f.exempt(AsUnchanged).Patterns = patterns("svc-*@c.com")
+	}, []string{"skip alice exempt"}},
+	{"exempt by pattern as functional account", func(f *fixture) {
+		f.person("svc-backup")
+		f.exempt(AsFunctional).Patterns = patterns("svc-*@c.com")
+	}, []string{"convert svc-backup functional_account (configuration)"}},
+	{"a pattern that leaves it alone counts before one that converts", func(f *fixture) {
+		f.person("svc-backup")
+		f.exempt(AsFunctional).Patterns = patterns("svc-*@c.com")
+		f.exempt(AsUnchanged).Patterns = patterns("*-backup@c.com")
+	}, []string{"skip svc-backup exempt"}},
+	{"a pattern does not follow a rename out of it", func(f *fixture) {
+		p := f.person("svc-backup")
+		p.e.Address, p.e.UPN = "backup@c.com", "backup@c.com"
+		f.exempt(AsUnchanged).Patterns = patterns("svc-*@x.com")
+	}, []string{"rename svc-backup -> backup (directory) loses svc-backup"}},
 	{"exempt by predicate", func(f *fixture) {
 		p := f.person("alice")
 		p.e.Enabled, p.e.Department = false, "Board"
@@ -991,6 +1014,35 @@ var table = []struct {
 		f.req.Policy.Safeguard.MaxRemovals = 1
 		f.req.Window = []Removal{{"former@c.com", now.Add(-25 * time.Hour)}}
 	}, []string{"disable l0 (directory) loses l0"}},
+	{"the window has moved past a removal of exactly its length ago", func(f *fixture) {
+		leavers(f, 1)
+		f.req.Policy.Safeguard.MaxRemovals = 1
+		f.req.Window = []Removal{{"former@c.com", now.Add(-dayLong)}}
+	}, []string{"disable l0 (directory) loses l0"}},
+	{"and not yet past one a moment later", func(f *fixture) {
+		leavers(f, 1)
+		f.req.Policy.Safeguard.MaxRemovals = 1
+		f.req.Window = []Removal{{"former@c.com", now.Add(-dayLong + 1)}}
+	}, []string{"held disable l0 (directory) loses l0", "hold removals"}},
+	{"what other items of the plan take away counts", func(f *fixture) {
+		leavers(f, 1)
+		f.req.Policy.Safeguard.MaxRemovals = 1
+		f.req.Others = []string{"desk@c.com"}
+	}, []string{"held disable l0 (directory) loses l0", "hold removals"}},
+	{"and alone holds too, so that those items are", func(f *fixture) {
+		f.req.Policy.Safeguard.MaxRemovals = 1
+		f.req.Others = []string{"desk@c.com", "door@c.com"}
+	}, []string{"hold removals"}},
+	{"what other items take away within the limit", func(f *fixture) {
+		leavers(f, 1)
+		f.req.Policy.Safeguard.MaxRemovals = 2
+		f.req.Others = []string{"desk@c.com"}
+	}, []string{"disable l0 (directory) loses l0"}},
+	{"an address that two items take away counts once", func(f *fixture) {
+		leavers(f, 1)
+		f.req.Policy.Safeguard.MaxRemovals = 1
+		f.req.Others = []string{"l0@c.com"}
+	}, []string{"disable l0 (directory) loses l0"}},
 	{"an address counts once", func(f *fixture) {
 		leavers(f, 1)
 		f.req.Policy.Safeguard.MaxRemovals = 1
@@ -1094,6 +1146,17 @@ var table = []struct {
 		p.e.Aliases, p.e.Surname = nil, "Other"
 		f.entry("new", directory.User)
 	}, []string{"update alice (directory)", "add new end_user (directory)", "skip blocked incomplete_read", "skip gone incomplete_read"}},
+	{"directory incomplete: no allowance lets anything destructive pass", func(f *fixture) {
+		f.req.Directory.Proof = directory.Proof{Problem: "page 2 failed"}
+		leavers(f, 2)
+		f.req.Policy.Safeguard.MaxRemovals = 1
+		f.req.Policy.Safeguard.Allow = &Allow{Removals: 2, Reason: "given to apply", Source: "--accept-removals"}
+	}, []string{"skip l0 incomplete_read", "skip l1 incomplete_read"}},
+	{"and, read completely, it does", func(f *fixture) {
+		leavers(f, 2)
+		f.req.Policy.Safeguard.MaxRemovals = 1
+		f.req.Policy.Safeguard.Allow = &Allow{Removals: 2, Reason: "given to apply", Source: "--accept-removals"}
+	}, []string{"disable l0 (directory) loses l0", "disable l1 (directory) loses l1"}},
 	{"directory incomplete: a rename keeps the old address", func(f *fixture) {
 		f.req.Directory.Proof = directory.Proof{}
 		f.person("alice").e.Address = "alicia@c.com"
@@ -1177,6 +1240,18 @@ var table = []struct {
 	}, []string{"update alice (directory)", "skip blocked unknown_kind", "skip gone incomplete_read"}},
 	{"no directory at all", func(f *fixture) { f.req.Directory = nil }, []string{"skip zoe incomplete_read"}},
 	{"no accounts at all", func(f *fixture) { f.req.Accounts = nil }, nil},
+}
+
+func patterns(list ...string) []directory.Pattern {
+	var out []directory.Pattern
+	for _, s := range list {
+		p, err := directory.ParsePattern(s)
+		if err != nil {
+			panic(err)
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 func leavers(f *fixture, n int) {

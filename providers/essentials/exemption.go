@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -18,6 +19,8 @@ import (
 
 var exemptionTable = []resource.Attribute{
 	{Name: "addresses", Type: cty.Set(cty.String), Optional: true, Local: true, Normalize: resource.FoldedSet, Description: "Addresses to exempt."},
+	{Name: "patterns", Type: cty.Set(cty.String), Optional: true, Local: true, Normalize: resource.FoldedSet,
+		Description: "Addresses to exempt, with * for any characters and ? for one: svc-*@contoso.com. At most 100."},
 	{Name: "groups", Type: cty.Set(cty.String), Optional: true, Local: true, Description: "Names or addresses of directory groups whose members are exempt; each must match exactly one group."},
 	{Name: "when", Type: directory.PredicateType, Optional: true, Local: true, Description: "Predicate over entry: the directory entries that are exempt."},
 	{Name: "as", Type: cty.String, Optional: true, Local: true, Default: cty.StringVal("unchanged"), Enum: []string{"unchanged", "functional_account"},
@@ -268,18 +271,19 @@ func toSet(all []string) map[string]bool {
 func customizeExemption(req *resource.PlanRequest) error {
 	planned, prior := resource.Bare(req.Planned), resource.Bare(req.Prior)
 	addresses, hasAddresses := resource.Words(planned, "addresses")
+	globs, hasPatterns := resource.Words(planned, "patterns")
 	groups, hasGroups := resource.Words(planned, "groups")
 	when := directory.PredicateOf(resource.Get(planned, "when"))
 	subject := resource.Text(planned, "reason")
-	for _, path := range []string{"addresses", "groups", "when"} {
+	for _, path := range []string{"addresses", "patterns", "groups", "when"} {
 		if !resource.Get(planned, path).IsWhollyKnown() {
 			req.Planned = resource.With(req.Planned, "protects", cty.UnknownVal(cty.Set(cty.String)))
 			return nil
 		}
 	}
-	if !hasAddresses && !hasGroups && when == nil {
+	if !hasAddresses && !hasPatterns && !hasGroups && when == nil {
 		return &resource.Error{Op: "plan exemption", Subject: subject, Attribute: "addresses", Kind: resource.ErrInvalid,
-			Detail: "the exemption names nobody", Hint: "Write addresses, groups or when"}
+			Detail: "the exemption names nobody", Hint: "Write addresses, patterns, groups or when"}
 	}
 	for _, a := range addresses {
 		if !emailAddress.MatchString(strings.TrimSpace(a)) {
@@ -287,12 +291,16 @@ func customizeExemption(req *resource.PlanRequest) error {
 				Detail: fmt.Sprintf("%q is not %s", clip(a), emailHelp)}
 		}
 	}
-	found, doubts := fromDirectory(req.Directory, groups, when)
+	patterns, err := parsePatterns(globs)
+	if err != nil {
+		return &resource.Error{Op: "plan exemption", Subject: subject, Attribute: "patterns", Kind: resource.ErrInvalid, Detail: err.Error()}
+	}
+	found, doubts := fromDirectory(req.Directory, groups, when, patterns)
 	all := append(addresses, found...)
 	last, _ := resource.Words(prior, "protects")
 	named, _ := resource.Words(prior, "addresses")
-	if len(doubts) == 0 && (len(groups) > 0 || when != nil) && shrunk(last, named, all) {
-		doubts = append(doubts, fmt.Sprintf("the groups or the predicate stand for %d addresses, last time for %d", len(found), len(last)))
+	if len(doubts) == 0 && (len(groups) > 0 || when != nil || len(patterns) > 0) && shrunk(last, named, all) {
+		doubts = append(doubts, fmt.Sprintf("the groups, patterns or the predicate stand for %d addresses, last time for %d", len(found), len(last)))
 	}
 	for _, doubt := range doubts {
 		req.Waits = append(req.Waits, doubt+"; the exemption goes on protecting whom it protected")
@@ -300,16 +308,60 @@ func customizeExemption(req *resource.PlanRequest) error {
 	if len(doubts) > 0 {
 		all = append(all, last...)
 	}
-	if resource.Text(planned, "ownership") == "observe" {
+	switch resource.Text(planned, "ownership") {
+	case "observe":
 		// What is only watched is planned as it is.
 		req.Planned = resource.With(req.Planned, "protects", observed(req.Live))
+		req.Notes = append(req.Notes, watched(req.Live, all)...)
 		return nil
+	case "exclusive":
+		// What Weir itself put on the list for accounts that it made functional stays there (R40).
+		live, _ := resource.Words(resource.Bare(req.Live), "protects")
+		on := toSet(foldedSorted(live))
+		for _, a := range req.Keep {
+			if on[a] {
+				all = append(all, a)
+			}
+		}
 	}
 	if expires := resource.Text(planned, "expires"); expires != "" && expires < req.Now.UTC().Format("2006-01-02") {
 		req.Waits = append(req.Waits, fmt.Sprintf("the exemption ended on %s; it goes on protecting until its block is changed or removed", expires))
 	}
 	req.Planned = resource.With(req.Planned, "protects", resource.StringSet(foldedSorted(all)))
 	return nil
+}
+
+// watched says how the vendor's list and a block that only watches it differ.
+func watched(live cty.Value, named []string) []string {
+	list, _ := resource.Words(resource.Bare(live), "protects")
+	have, want := toSet(foldedSorted(list)), toSet(foldedSorted(named))
+	var more, less []string
+	for _, a := range foldedSorted(list) {
+		if !want[a] {
+			more = append(more, a)
+		}
+	}
+	for _, a := range foldedSorted(named) {
+		if !have[a] {
+			less = append(less, a)
+		}
+	}
+	var out []string
+	if len(more) > 0 {
+		out = append(out, fmt.Sprintf("the vendor's list exempts %s, which the block does not name; ownership = \"observe\" leaves that", someOf(more)))
+	}
+	if len(less) > 0 {
+		out = append(out, fmt.Sprintf("the vendor's list does not exempt %s; ownership = \"observe\" does not add it", someOf(less)))
+	}
+	return out
+}
+
+// someOf names at most ten.
+func someOf(list []string) string {
+	if len(list) <= 10 {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:10], ", "), len(list)-10)
 }
 
 func observed(live cty.Value) cty.Value {
@@ -320,9 +372,27 @@ func observed(live cty.Value) cty.Value {
 	return v
 }
 
-// fromDirectory asks who belongs to groups and predicate, and says what could not be found out.
-func fromDirectory(facts resource.DirectoryFacts, groups []string, when directory.Predicate) (found, doubts []string) {
-	if len(groups) == 0 && when == nil {
+// maxPatterns is how many patterns one exemption may have: every address of the directory is tried on each.
+const maxPatterns = 100
+
+func parsePatterns(all []string) ([]directory.Pattern, error) {
+	if len(all) > maxPatterns {
+		return nil, fmt.Errorf("an exemption has at most %d patterns, and this one has %d", maxPatterns, len(all))
+	}
+	var out []directory.Pattern
+	for _, s := range all {
+		p, err := directory.ParsePattern(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// fromDirectory asks who belongs to groups, predicate and patterns, and says what could not be found out.
+func fromDirectory(facts resource.DirectoryFacts, groups []string, when directory.Predicate, patterns []directory.Pattern) (found, doubts []string) {
+	if len(groups) == 0 && when == nil && len(patterns) == 0 {
 		return nil, nil
 	}
 	if facts == nil {
@@ -346,6 +416,24 @@ func fromDirectory(facts resource.DirectoryFacts, groups []string, when director
 		})
 		if err != nil {
 			doubts = append(doubts, fmt.Sprintf("predicate %s: %v", clip(when.Text()), err))
+		}
+		found = append(found, matching...)
+	}
+	if len(patterns) > 0 {
+		matching, err := facts.Matching(func(entry any) (bool, error) {
+			e, ok := entry.(*directory.Entry)
+			if !ok {
+				return false, fmt.Errorf("the directory holds a %T", entry)
+			}
+			for _, p := range patterns {
+				if p.Match(e.Address) || p.Match(e.UPN) || slices.ContainsFunc(e.Aliases, p.Match) {
+					return true, nil
+				}
+			}
+			return false, nil
+		})
+		if err != nil {
+			doubts = append(doubts, fmt.Sprintf("patterns: %v", err))
 		}
 		found = append(found, matching...)
 	}

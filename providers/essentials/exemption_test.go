@@ -195,6 +195,12 @@ func TestExemptionCustomize(t *testing.T) {
 		{"addresses taken out", map[string]cty.Value{"addresses": stringSet("1@c.example")}, was(many, many...), nil, many[:1], 0, ""},
 		{"predicate", map[string]cty.Value{"when": directory.PredicateValue(isX{})}, none, people{}, []string{"x@contoso.example"}, 0, ""},
 		{"failing predicate", map[string]cty.Value{"when": directory.PredicateValue(isX{errors.New("bad")})}, was(nil, "y@contoso.example"), people{}, []string{"y@contoso.example"}, 1, ""},
+		{"pattern", map[string]cty.Value{"patterns": stringSet("X*@contoso.example")}, none, people{}, []string{"x@contoso.example"}, 0, ""},
+		{"pattern and address", map[string]cty.Value{"patterns": stringSet("x*@contoso.example"), "addresses": stringSet("a@c.example")}, none, people{}, []string{"a@c.example", "x@contoso.example"}, 0, ""},
+		{"pattern, unreadable directory", map[string]cty.Value{"patterns": stringSet("v*@c.example")}, was(nil, "v@c.example"), nil, []string{"v@c.example"}, 1, ""},
+		{"suddenly nobody matches", map[string]cty.Value{"patterns": stringSet("v*@c.example")}, was(nil, many...), people{}, many, 1, ""},
+		{"no pattern", map[string]cty.Value{"patterns": stringSet("*@*")}, none, people{}, nil, 0, "every address"},
+		{"too many patterns", map[string]cty.Value{"patterns": tooMany()}, none, people{}, nil, 0, "at most 100"},
 		{"past its end", map[string]cty.Value{"addresses": stringSet("a@c.example"), "expires": s("2026-01-01")}, none, nil, []string{"a@c.example"}, 1, ""},
 		{"before its end", map[string]cty.Value{"addresses": stringSet("a@c.example"), "expires": s("2027-01-01")}, none, nil, []string{"a@c.example"}, 0, ""},
 	} {
@@ -214,6 +220,56 @@ func TestExemptionCustomize(t *testing.T) {
 			got, _ := resource.Words(req.Planned, "protects")
 			if !reflect.DeepEqual(got, row.want) || len(req.Waits) != row.waits {
 				t.Errorf("protects %q, want %q; waits %q", got, row.want, req.Waits)
+			}
+		})
+	}
+}
+
+func tooMany() cty.Value {
+	var out []string
+	for i := range 101 {
+		out = append(out, fmt.Sprintf("svc%d-*@c.example", i))
+	}
+	return stringSet(out...)
+}
+
+// What others exempted stays, is only told of, or goes, as ownership says; what Weir itself put there for an account that
+// it made functional always stays.
+func TestExemptionOwnership(t *testing.T) {
+	typ := exemptionType()
+	live := resource.Live{ID: exemptionsID, Value: block(exemptionTable, map[string]cty.Value{"protects": stringSet("a@c.example", "kept@c.example", "theirs@c.example")})}
+	for _, row := range []struct {
+		ownership string
+		planned   []string
+		part      []string
+		notes     []string
+	}{
+		{"additive", []string{"a@c.example", "b@c.example"}, []string{"a@c.example"}, nil},
+		{"observe", []string{"a@c.example", "kept@c.example", "theirs@c.example"}, []string{"a@c.example", "kept@c.example", "theirs@c.example"},
+			[]string{"exempts kept@c.example, theirs@c.example", "does not exempt b@c.example"}},
+		{"exclusive", []string{"a@c.example", "b@c.example", "kept@c.example"}, []string{"a@c.example", "kept@c.example", "theirs@c.example"}, nil},
+	} {
+		t.Run(row.ownership, func(t *testing.T) {
+			req := &resource.PlanRequest{
+				Planned: block(exemptionTable, map[string]cty.Value{"addresses": stringSet("a@c.example", "b@c.example"), "ownership": cty.StringVal(row.ownership)}),
+				Prior:   cty.NullVal(typ.Object()), Live: live.Value, Keep: []string{"gone@c.example", "kept@c.example"},
+			}
+			if err := typ.Customize(req); err != nil {
+				t.Fatal(err)
+			}
+			got, _ := resource.Words(req.Planned, "protects")
+			part, ok := typ.Project(live, req.Planned, req.Prior)
+			have, _ := resource.Words(part.Value, "protects")
+			if !ok || !reflect.DeepEqual(got, row.planned) || !reflect.DeepEqual(have, row.part) {
+				t.Errorf("planned %q, its part of the list %q", got, have)
+			}
+			if len(req.Notes) != len(row.notes) {
+				t.Fatalf("notes %q", req.Notes)
+			}
+			for i, note := range row.notes {
+				if !strings.Contains(req.Notes[i], note) {
+					t.Errorf("note %q does not say %q", req.Notes[i], note)
+				}
 			}
 		})
 	}

@@ -52,13 +52,13 @@ var syncPolicyTable = []resource.Attribute{
 	{Name: "groups", Optional: true, Block: true, Local: true, Description: "How groups are treated (R23, R24, R26).", Nested: how("Groups", "groups")},
 	{Name: "frequency", Type: cty.String, Optional: true, Local: true, Enum: []string{"1h", "3h", "6h", "12h", "24h", "never"},
 		Description: "How often the hosted sync runs (R27). With engine weir it is always never.", Label: "When"},
-	{Name: "safeguard", Optional: true, Block: true, Local: true, Description: "How much may change within the window; above a limit the removals of the tenant are held, all of them.", Nested: []resource.Attribute{
+	{Name: "safeguard", Optional: true, Block: true, Local: true, Description: "How much may change; above a limit the removals of the tenant are held, all of them.", Nested: []resource.Attribute{
 		limit("max_removals", "Addresses that may stop receiving within the window; left out, what the root's safeguard says, else 5.", "addresses"),
 		limit("max_removal_percent", "The same in percent of the owned active accounts; the smaller counts. Left out, what the root's safeguard says, else 10.", "percent"),
-		limit("max_conversions", "Accounts that may change their type within the window; left out, what the root's safeguard says, else 50.", "accounts"),
-		limit("max_additions", "Accounts that may be added within the window, since seats cost money; left out, what the root's safeguard says, else 500.", "accounts"),
+		limit("max_conversions", "Accounts that may change their type in one plan; left out, what the root's safeguard says, else 50.", "accounts"),
+		limit("max_additions", "Seats that one plan may newly use, since they cost money; left out, what the root's safeguard says, else 500.", "accounts"),
 		limit("min_admins", "Active administrators that must remain; left out, what the root's safeguard says, else 1.", "accounts"),
-		{Name: "window", Type: cty.String, Optional: true, Local: true, Pattern: duration, PatternHelp: durationHelp, Description: "Time over which removals, conversions and additions are counted; left out, what the root's safeguard says, else 24h."},
+		{Name: "window", Type: cty.String, Optional: true, Local: true, Pattern: duration, PatternHelp: durationHelp, Description: "Time over which removals are counted; left out, what the root's safeguard says, else 24h."},
 		{Name: "protected", Type: cty.Set(cty.String), Optional: true, Local: true, Normalize: resource.FoldedSet, Description: "Addresses that never stop receiving."},
 		{Name: "allow", Optional: true, Block: true, Local: true, Description: "Lets one reviewed number of removals pass, once.", Nested: []resource.Attribute{
 			{Name: "removals", Type: cty.Number, Required: true, Local: true, Validate: atLeast(1), Description: "How many addresses may stop receiving, exactly."},

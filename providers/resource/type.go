@@ -159,6 +159,11 @@ type PlanRequest struct {
 	Waits []string
 	// Reasons are sentences to show with the change; appended to.
 	Reasons []string
+	// Keep are members of the collection that Weir itself put there for derived accounts: a block that claims the whole
+	// collection leaves them. Folded addresses.
+	Keep []string
+	// Notes are sentences worth reading that change nothing; appended to.
+	Notes []string
 	// Forecast are sentences about what the configuration asks for and Weir does not buy; appended to. They are lines of
 	// the plan's forecast, and no change.
 	Forecast []string
