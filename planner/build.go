@@ -76,6 +76,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 		part.Serial, part.Lineage = req.Prior.Serial, req.Prior.Lineage
 	}
 	part.Proofs = proofs(req.Observed)
+	part.registered = registered(req.Observed)
 	part.Problems = problems(req.Observed)
 	if req.Observed.Directory != nil {
 		part.Notes = append(part.Notes, req.Observed.Directory.Notes...)
@@ -139,6 +140,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 		part.Notes = append(part.Notes, "the selection leaves nothing of this tenant")
 	}
 	part.withhold()
+	part.holdHomeless()
 	part.forgotten(&req, visited)
 	part.forecast(&req)
 	part.Changes, part.Unchanged = settled(part.Changes)

@@ -148,6 +148,8 @@ type Part struct {
 	Removed bool
 	// Omissions are the items that a person left out before approving the rest.
 	Omissions []Omission
+	// registered are the domains that the organization has, lower case.
+	registered []string
 	// safeguard is what the accounts were decided under; nil without a policy.
 	safeguard *dirsync.Safeguard
 	// alsoHeld are addresses of declared objects that the limit of removals holds along with accounts.

@@ -203,6 +203,7 @@ func (w *workspace) parts(ctx context.Context, units []*unit, o planOptions) ([]
 			parts = append(parts, part)
 		}
 	}
+	planner.Collide(parts)
 	if root, d, err := w.root(ctx, parts, o); err != nil {
 		parts = append(parts, &planner.Part{Status: planner.Errored, Errors: []string{w.app.secrets.Redact(err.Error())}})
 	} else if root != nil {
