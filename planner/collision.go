@@ -211,3 +211,28 @@ func (p *Part) forget(names map[string]string) {
 		f.Recipients = &Recipients{Unknown: "another tenant has, or declares, " + strings.Join(list, ", ")}
 	}
 }
+
+// CollideAs holds in a part, decided again for its tenant alone, what the plan of all tenants found to collide: whoever
+// decides about one does not see the others.
+func (p *Part) CollideAs(planned *Part) {
+	names := map[string]string{}
+	for _, g := range planned.Guards {
+		if g.Name != "collision" {
+			continue
+		}
+		for _, c := range p.Changes {
+			if name := addsDomain(c); name != "" && slices.Contains(g.Addresses, c.Address) {
+				names[name] = strings.TrimPrefix(g.Text, c.Address+": ")
+				p.hold(c, "collision", names[name], "")
+			}
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	p.withhold()
+	p.holdAccountsIn(names)
+	if p.Status != Errored {
+		p.Status = Held
+	}
+}

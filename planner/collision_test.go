@@ -83,6 +83,24 @@ func TestTenantsOfOneMSPCollide(t *testing.T) {
 	}
 }
 
+func TestApplyHoldsWhatThePlanFoundToCollide(t *testing.T) {
+	fresh := func() *Part {
+		return customer("a", "us1", nil, []string{"both.example", "alone.example"}, "x@both.example", "y@alone.example")
+	}
+	planned := fresh()
+	Collide([]*Part{planned, customer("b", "us1", nil, []string{"both.example"})})
+	again := fresh()
+	again.CollideAs(planned)
+	if got := heldIn(again); got != heldIn(planned) || got != "domain.both.example x@both.example" || again.Status != Held || again.Guards[0].Text != planned.Guards[0].Text {
+		t.Errorf("held %q, planned %q, guards %+v", got, heldIn(planned), again.Guards)
+	}
+	free := fresh()
+	free.CollideAs(fresh())
+	if heldIn(free) != "" || free.Status != Ready {
+		t.Errorf("held %q", heldIn(free))
+	}
+}
+
 func TestAccountsWaitForADomainThatIsHeld(t *testing.T) {
 	for _, held := range []string{"", "a guard"} {
 		p := customer("a", "us1", []string{"a.example"}, []string{"new.example"}, "x@new.example", "y@a.example")

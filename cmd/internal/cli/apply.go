@@ -572,6 +572,7 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 		if part.Accounts != nil {
 			bounded(part, planned)
 		}
+		part.CollideAs(planned)
 		if err := w.introduce(leaseCtx, lease, working, u); err != nil {
 			return nil, err
 		}

@@ -17,8 +17,8 @@ type forecastView struct {
 	// Lines are what to read, each under a title. Quiet is all of it in one line, for a part without changes.
 	Lines []forecastLine
 	Quiet string
-	// Over: the plan needs more seats than there are licences.
-	Over bool
+	// Over: the plan needs more seats than there are licences. Purchases: Weir does not buy what the configuration says.
+	Over, Purchases bool
 }
 
 // forecastLine is one aspect of a forecast.
@@ -66,7 +66,7 @@ func newForecastView(f *planner.Forecast) *forecastView {
 	if f == nil {
 		return nil
 	}
-	v := &forecastView{Over: f.Licences.Over() > 0}
+	v := &forecastView{Over: f.Licences.Over() > 0, Purchases: len(f.Licences.Purchases) > 0}
 	v.seats(&f.Licences)
 	v.recipients(f.Recipients)
 	if len(f.Admins) > 0 {
@@ -156,6 +156,8 @@ func (v *forecastView) recipients(r *planner.Recipients) {
 	}
 	text := share(r.After) + " addresses of the directory accepted"
 	switch {
+	case r.After.Accepted+r.After.Refused == 0 && r.Before.Accepted > 0:
+		text = "no address of the directory is on a relayed domain any more; today " + share(r.Before) + " are accepted"
 	case r.After.Accepted+r.After.Refused == 0:
 		text = "no address of the directory is on a relayed domain"
 	case r.Before == r.After:
@@ -212,6 +214,13 @@ func thousands(n int) string {
 	return s
 }
 
+func pickIf(yes bool, then, otherwise string) string {
+	if yes {
+		return then
+	}
+	return otherwise
+}
+
 func upper(s string) string {
 	if s == "" {
 		return ""
@@ -219,12 +228,15 @@ func upper(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// forecast writes the forecast of a part that changes something.
-func (p *printer) forecast(v *forecastView) {
-	if v == nil || len(v.Lines) == 0 {
+// quiet reports whether one line says enough of a part without changes.
+func (v *forecastView) quiet() bool { return !v.Over && !v.Purchases }
+
+// forecast writes the forecast of a part that changes something, or whose seats are worth a word anyway.
+func (p *printer) forecast(v *forecastView, clean bool) {
+	if v == nil || len(v.Lines) == 0 || clean && v.quiet() {
 		return
 	}
-	p.section("", "Forecast", "when all of this is applied")
+	p.section("", "Forecast", pickIf(clean, "as it is", "when all of this is applied"))
 	for _, l := range v.Lines {
 		code := ""
 		if l.Bad {

@@ -142,9 +142,7 @@ func (p *printer) tenant(t *tenantView, summary bool) {
 		p.blank()
 	}
 	p.sentences("", "Notes", t.Notes)
-	if !t.Clean {
-		p.forecast(t.Forecast)
-	}
+	p.forecast(t.Forecast, t.Clean)
 	p.proofs(t)
 	p.facts(t)
 	if t.Clean {
@@ -383,7 +381,7 @@ func (p *printer) guards(t *tenantView) {
 
 // facts are what did not change, and of a part without changes the forecast in one line.
 func (p *printer) facts(t *tenantView) {
-	if t.Clean && t.Forecast != nil && t.Forecast.Quiet != "" {
+	if t.Clean && t.Forecast != nil && t.Forecast.quiet() && t.Forecast.Quiet != "" {
 		p.prose(dim, "  ", "Forecast: "+t.Forecast.Quiet+".")
 	}
 	if len(t.Strays) > 0 {
