@@ -29,10 +29,19 @@ type HostedRun struct {
 }
 
 // suspended says why the schedule must not run: the predicted run exceeds the safeguard, and the policy says to suspend it
-// then. "" when nothing is to be suspended.
-func (p *Part) suspended(policy *dirsync.Policy) string {
+// then. One that rests does not begin, either, while nothing can be said about its risk; one that runs is left to run, since
+// a read that failed is no risk. "" when nothing is to be suspended.
+func (p *Part) suspended(change *Change, policy *dirsync.Policy) string {
 	if p.Hosted == nil || policy.OnRisk != "suspend" {
 		return ""
+	}
+	if running := text(change.Before, "hosted.frequency"); running == "" || running == "never" {
+		switch {
+		case p.Hosted.Unknown != "":
+			return "what the next hosted run would do is not known, because " + p.Hosted.Unknown
+		case p.Hosted.Fails != "":
+			return "what hosted runs would do once they succeed is not known; for now each would fail: " + p.Hosted.Fails
+		}
 	}
 	var texts []string
 	for _, r := range p.Hosted.Risks {
@@ -83,7 +92,7 @@ func (p *Part) foresee(req *Request, change *Change, policy *dirsync.Policy) {
 		p.Waits = append(p.Waits, Wait{Address: change.Address, Text: wait})
 	}
 	p.Hosted = run
-	req.risk = p.suspended(policy)
+	req.risk = p.suspended(change, policy)
 	p.Notes = append(p.Notes, run.Found...)
 	if len(run.Risks) > 0 && policy.OnRisk != "suspend" && run.Every > 0 {
 		for _, risk := range run.Risks {

@@ -24,13 +24,17 @@ type withheld struct {
 }
 
 // release writes what was withheld, last of all: only when everything before it was done, the object reads back as it was
-// written, and the vendor's list of exemptions has everybody on it whom the prediction counts as exempt.
+// written, what the vendor's sync will do was predicted, and the vendor's list of exemptions has everybody on it whom the
+// prediction counts as exempt.
 func (r *run) release(ctx context.Context) error {
 	for _, w := range r.withheld {
 		address := w.change.Address
 		why := r.unfinished(address)
 		if why == "" && context.Cause(ctx) != nil {
 			why = "the run was stopped before it"
+		}
+		if why == "" {
+			why = r.unforeseen()
 		}
 		if why == "" {
 			var err error
@@ -62,6 +66,19 @@ func (r *run) unfinished(address string) string {
 		return "the object itself was not applied whole"
 	}
 	return left[0].Address + " was not applied"
+}
+
+// unforeseen says why it is not known whom the vendor's sync must leave alone, and what it would do to them: a read that the
+// prediction rests on failed. "" when it is known, or when nothing is there to read it with.
+func (r *run) unforeseen() string {
+	o := r.Plan.Observed
+	if r.Part.Hosted == nil {
+		return "nothing was predicted of it" // the policy cannot be decoded yet
+	}
+	if r.Part.Hosted.Unknown == "" || o == nil || o.Directory == nil && o.DirectoryErr == nil && o.Objects["exemption"].Err == nil {
+		return ""
+	}
+	return "what it would do is not known: " + r.Part.Hosted.Unknown
 }
 
 // unready reads the exemptions back. It says who is missing; "" when nobody is.
