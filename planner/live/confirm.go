@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,8 +27,14 @@ func Confirmed(ctx context.Context, part *planner.Part, reading *directory.Readi
 	}
 	asked := map[string]*directory.Entry{}
 	for i := range part.Accounts.Decisions {
-		if d := &part.Accounts.Decisions[i]; d.Destructive && d.ObjectID != "" {
+		d := &part.Accounts.Decisions[i]
+		switch {
+		case !d.Destructive:
+		case d.ObjectID != "":
 			asked[d.ObjectID] = nil
+		case d.Gone:
+			// Nothing names the object that might have its address after all.
+			return fmt.Sprintf("nobody in what was kept has the address %s", d.Address)
 		}
 	}
 	switch {
@@ -75,9 +83,21 @@ func differs(ctx context.Context, id string, e *directory.Entry, kinds bool, con
 		return fmt.Sprintf("object %s does not exist any more", id)
 	case kinds && now.Kind != e.Kind:
 		return fmt.Sprintf("object %s is kept as %s, and it is %s", id, e.Kind, now.Kind)
-	case now.Enabled != e.Enabled || now.Licensed != e.Licensed || now.HasProxy != e.HasProxy || now.Address != e.Address ||
-		now.UPN != e.UPN || now.Name != e.Name || now.Department != e.Department:
+	case !alike(now, e):
 		return fmt.Sprintf("object %s is not as it was kept", id)
 	}
 	return ""
+}
+
+// alike reports whether everything is the same that a direct answer tells: a predicate may ask for any of it, and each
+// alias is an address that receives. Kinds, groups and members are none of it.
+func alike(a, b *directory.Entry) bool {
+	if !slices.Equal(a.Aliases, b.Aliases) {
+		return false
+	}
+	x, y := *a, *b
+	for _, e := range []*directory.Entry{&x, &y} {
+		e.Kind, e.Aliases, e.Groups, e.Members, e.Created = "", nil, nil, nil, time.Time{}
+	}
+	return reflect.DeepEqual(x, y)
 }

@@ -17,7 +17,7 @@ import (
 // doubt. Nothing is asked of a full reading, or when nothing is taken away.
 func TestConfirmed(t *testing.T) {
 	entry := func(change func(e *directory.Entry)) *directory.Entry {
-		e := &directory.Entry{ObjectID: "a", Kind: directory.User, Address: "a@x.example", UPN: "a@x.example", Enabled: true, Licensed: true, HasProxy: true, Groups: []string{"G"}}
+		e := &directory.Entry{ObjectID: "a", Kind: directory.User, Address: "a@x.example", UPN: "a@x.example", Enabled: true, Licensed: true, HasProxy: true, Groups: []string{"G"}, Aliases: []string{"s@x.example"}}
 		change(e)
 		return e
 	}
@@ -46,6 +46,8 @@ func TestConfirmed(t *testing.T) {
 		"licensed":          {kept: entry(func(e *directory.Entry) { e.Licensed = false }), now: entry(same), doubt: "not as it was kept", asked: 1},
 		"another address":   {kept: entry(same), now: entry(func(e *directory.Entry) { e.Address = "b@x.example" }), doubt: "not as it was kept", asked: 1},
 		"another place":     {kept: entry(same), now: entry(func(e *directory.Entry) { e.Department = "Kitchen" }), doubt: "not as it was kept", asked: 1},
+		"an alias back":     {kept: entry(func(e *directory.Entry) { e.Aliases = nil }), now: entry(same), doubt: "not as it was kept", asked: 1},
+		"another title":     {kept: entry(same), now: entry(func(e *directory.Entry) { e.JobTitle = "Cook" }), doubt: "not as it was kept", asked: 1},
 		"a dynamic group":   {kept: entry(func(e *directory.Entry) { e.Kind = directory.DynamicDistributionGroup })},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,6 +72,25 @@ func TestConfirmed(t *testing.T) {
 				t.Errorf("%q after %d questions", got, asked)
 			}
 		})
+	}
+}
+
+// TestConfirmedWithoutObject: that nobody has the address of an account cannot be asked for directly when no object was ever
+// known for it, so a kept reading does not prove it. What goes for another reason than that rests on no absence.
+func TestConfirmedWithoutObject(t *testing.T) {
+	never := func(context.Context, string) (*directory.Entry, bool, error) {
+		t.Error("asked for nothing")
+		return nil, false, nil
+	}
+	for _, gone := range []bool{true, false} {
+		part := &planner.Part{Accounts: &dirsync.Result{Decisions: []dirsync.Decision{{Action: dirsync.Disable, Address: "stray@x.example", Destructive: true, Gone: gone}}}}
+		doubt := Confirmed(t.Context(), part, &directory.Reading{Proof: directory.Proof{Base: &directory.Base{}}}, never)
+		if gone != strings.Contains(doubt, "stray@x.example") {
+			t.Errorf("gone %v: %q", gone, doubt)
+		}
+		if doubt := Confirmed(t.Context(), part, &directory.Reading{}, never); doubt != "" {
+			t.Errorf("a full reading: %q", doubt)
+		}
 	}
 }
 
