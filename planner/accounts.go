@@ -273,7 +273,7 @@ func known(prior *state.State) []dirsync.Known {
 
 // skips are those of state and of this run, which has no end to remember.
 func (req *Request) skips() map[string]time.Time {
-	out := skips(req.Prior)
+	out := skips(req.Prior, req.Observed)
 	for _, mail := range req.LeftOut {
 		if _, known := out[mail]; !known {
 			out[mail] = time.Time{}
@@ -282,9 +282,10 @@ func (req *Request) skips() map[string]time.Time {
 	return out
 }
 
-// skips are the accounts that a person left out, by every address that the account has had since. One whose time is
-// over is passed on too: it goes on protecting, and is reported.
-func skips(prior *state.State) map[string]time.Time {
+// skips are the accounts that a person left out, by every address that the account has had since, and by those that it and
+// its directory object have now: state does not know an account about which nothing was ever carried out. One whose time
+// is over is passed on too: it goes on protecting, and is reported.
+func skips(prior *state.State, observed *Observation) map[string]time.Time {
 	out := map[string]time.Time{}
 	if prior == nil {
 		return out
@@ -306,12 +307,30 @@ func skips(prior *state.State) map[string]time.Time {
 	if len(byUID)+len(byObject) == 0 {
 		return out
 	}
-	for a := range prior.Accounts.All() {
-		for _, until := range byUID[a.UID] {
-			longest(out, a.Address, until)
+	also := func(address string, uid int, objectID string) {
+		for _, until := range byUID[uid] {
+			longest(out, address, until)
 		}
-		for _, until := range byObject[a.ObjectID] {
-			longest(out, a.Address, until)
+		for _, until := range byObject[objectID] {
+			longest(out, address, until)
+		}
+	}
+	for a := range prior.Accounts.All() {
+		also(a.Address, a.UID, a.ObjectID)
+	}
+	if observed == nil {
+		return out
+	}
+	if observed.Accounts != nil {
+		for _, a := range observed.Accounts.Accounts {
+			also(a.Address, a.UID, "")
+		}
+	}
+	if observed.Directory != nil {
+		for _, e := range observed.Directory.Entries {
+			if e.Address != "" {
+				also(e.Address, 0, e.ObjectID)
+			}
 		}
 	}
 	return out

@@ -54,7 +54,7 @@ func (p *Part) inquire(req *Request, request *dirsync.Request) {
 			Policy:    dirsync.Policy{Engine: dirsync.EngineNone},
 			Domains:   p.domains(req),
 			Directory: req.Observed.Directory, Accounts: req.Observed.Accounts,
-			Known: known(req.Prior), Protections: p.protections(req), Declared: p.declared(req), Skips: skips(req.Prior),
+			Known: known(req.Prior), Protections: p.protections(req), Declared: p.declared(req), Skips: skips(req.Prior, req.Observed),
 			Now: req.Now,
 		}
 	}

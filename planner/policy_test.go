@@ -81,8 +81,21 @@ func TestSkipsGoOnPastTheirEndAndFollowARename(t *testing.T) {
 	}}
 	s.Accounts.Put(&state.Account{Address: "new@x.example", UID: 7})
 	s.Accounts.Put(&state.Account{Address: "other@x.example"})
-	got := skips(s)
+	got := skips(s, nil)
 	if len(got) != 3 || !got["old@x.example"].Equal(now.Add(-time.Hour)) || !got["new@x.example"].Equal(now.Add(-time.Hour)) || !got["plain@x.example"].IsZero() {
+		t.Errorf("skips %v", got)
+	}
+}
+
+// TestSkipsFollowARenameOfWhatStateNeverKnew: somebody left out of the first plan has no record, only the skip.
+func TestSkipsFollowARenameOfWhatStateNeverKnew(t *testing.T) {
+	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	s := &state.State{Skips: []state.Skip{{Mail: "old@x.example", UID: 7, Until: now}, {Mail: "miss@x.example", ObjectID: "o", Until: now}}}
+	got := skips(s, &Observation{
+		Accounts:  &directory.AccountReading{Accounts: []*directory.Account{{Address: "new@x.example", UID: 7}, {Address: "other@x.example", UID: 8}, {Address: "none@x.example"}}},
+		Directory: &directory.Reading{Entries: []*directory.Entry{{Address: "mrs@x.example", ObjectID: "o"}, {Address: "else@x.example", ObjectID: "p"}, {Address: "dynamic@x.example"}}},
+	})
+	if len(got) != 4 || got["new@x.example"] != now || got["mrs@x.example"] != now || got["old@x.example"] != now || got["miss@x.example"] != now {
 		t.Errorf("skips %v", got)
 	}
 }
