@@ -162,6 +162,7 @@ func (p *Part) protections(req *Request) []dirsync.Protection {
 		for _, address := range req.Prior.Addresses() {
 			if obj := req.Prior.Objects[address]; obj.Type == "exemption" {
 				prot := protection(address, obj.Values, cty.NilVal)
+				lastWhen(&prot, obj.Values)
 				follow(&prot, obj)
 				out = append(out, prot)
 			}
@@ -188,6 +189,21 @@ func protection(source string, after, wanted cty.Value) dirsync.Protection {
 		prot.Expires = t
 	}
 	return prot
+}
+
+// lastWhen gives a protection that was applied its condition, where it names people otherwise, too. With nothing else than a
+// condition it goes by whom it protected last; with more it does not, and those whom the condition alone protects would be
+// left without. A condition that this build cannot read protects them by their addresses.
+func lastWhen(prot *dirsync.Protection, applied cty.Value) {
+	if text(applied, "when") == "" || len(prot.Groups)+len(prot.Patterns) == 0 {
+		return
+	}
+	v, err := predicate(resource.Get(applied, "when"))
+	if err != nil {
+		prot.Addresses = append(prot.Addresses, prot.Last...)
+		return
+	}
+	prot.When = directory.PredicateOf(v)
 }
 
 func strs(v cty.Value, path string) []string {

@@ -100,6 +100,56 @@ func TestSkipsFollowARenameOfWhatStateNeverKnew(t *testing.T) {
 	}
 }
 
+// TestAppliedConditionStillProtects: an exemption whose block is taken away protects in that plan whom it protected before,
+// also those whom only its condition names, beside patterns or groups. Whom nothing names it does not protect.
+func TestAppliedConditionStillProtects(t *testing.T) {
+	list := func(s ...string) cty.Value {
+		var out []cty.Value
+		for _, x := range s {
+			out = append(out, cty.StringVal(x))
+		}
+		return cty.ListVal(out)
+	}
+	users := dirsync.Switches{Add: true, Update: true, Remove: true}
+	entry := func(id, mail, place string) *directory.Entry {
+		return &directory.Entry{ObjectID: id, Kind: directory.User, Address: mail, UPN: mail, Office: place, HasProxy: true, Licensed: true}
+	}
+	account := func(uid int, mail string) *directory.Account {
+		return &directory.Account{UID: uid, Address: mail, Type: directory.EndUser, Active: true, Billable: true}
+	}
+	for name, row := range map[string]struct {
+		other, when string
+		protected   bool
+	}{
+		"beside patterns":        {"patterns", `entry.office == "Plant"`, true},
+		"beside a group":         {"groups", `entry.office == "Plant"`, true},
+		"one that is unreadable": {"patterns", `entry.office ==`, true},
+		"another condition":      {"patterns", `entry.office == "Yard"`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &state.State{Objects: map[string]*state.Object{"exemption.old": {Address: "exemption.old", Type: "exemption", Values: cty.ObjectVal(map[string]cty.Value{
+				row.other: list("nobody@x.example"), "when": cty.StringVal(row.when), "protects": list("ann@x.example"),
+			})}}}
+			s.Accounts.Put(&state.Account{Address: "ann@x.example", UID: 1, ObjectID: "a", Policy: "sync_policy.p"})
+			result := dirsync.Decide(dirsync.Request{
+				Policy: dirsync.Policy{
+					Address: "sync_policy.p", Engine: dirsync.EngineWeir, SyncUsers: true, Users: users, BlockedSignIn: dirsync.AsDisable,
+					Safeguard: dirsync.Safeguard{MaxRemovals: 9, MaxRemovalPercent: 100, MaxConversions: 9, MaxAdditions: 9},
+				},
+				Domains:     []dirsync.Domain{{Name: "x.example", Relay: true}},
+				Directory:   &directory.Reading{Proof: directory.Proof{Complete: true}, Entries: []*directory.Entry{entry("a", "ann@x.example", "Plant")}, Groups: []*directory.Entry{{ObjectID: "g", Kind: directory.SecurityGroup, Name: "nobody@x.example"}}},
+				Accounts:    &directory.AccountReading{Proof: directory.Proof{Complete: true}, Accounts: []*directory.Account{account(1, "ann@x.example")}},
+				Known:       known(s),
+				Protections: (&Part{}).protections(&Request{Prior: s}),
+				Now:         time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+			})
+			if exempt := len(result.Decisions) == 0; exempt != row.protected {
+				t.Errorf("decisions %+v, skips %+v, problems %v", result.Decisions, result.Skips, result.Problems)
+			}
+		})
+	}
+}
+
 func TestReviewedTypeIsPartOfTheItem(t *testing.T) {
 	d := func(kind directory.AccountType) *dirsync.Decision {
 		return &dirsync.Decision{Action: dirsync.Add, Address: "a@x.example", After: &directory.Account{Address: "a@x.example", Type: kind, Active: true}}
