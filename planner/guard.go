@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"sort"
@@ -290,13 +291,49 @@ func (p *Part) accountsStay(req *Request) map[string]bool {
 	return out
 }
 
-// selectAccounts keeps the account decisions for which keep is true.
+// Apart gives the decisions that cannot be carried out because of some that are not, and the one because of which: they
+// hand an address over to it or get one from it, over however many steps. Both are named by their accounts' addresses.
+func Apart(decisions []dirsync.Decision, not map[string]bool) map[string]string {
+	out := map[string]string{}
+	for changed := len(not) > 0; changed; {
+		changed = false
+		mark := func(address, because string) {
+			if !not[address] && out[address] == "" {
+				out[address], changed = because, true
+			}
+		}
+		for i := range decisions {
+			d := &decisions[i]
+			for _, giver := range d.Needs {
+				if not[giver] || out[giver] != "" {
+					mark(d.Address, giver)
+				}
+				if not[d.Address] || out[d.Address] != "" {
+					mark(giver, d.Address)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// selectAccounts keeps the account decisions for which keep is true, without those that are tied to one for which it is not.
 func (p *Part) selectAccounts(keep func(dirsync.Decision) bool) {
 	r := *p.Accounts
 	r.Decisions, r.StopsReceiving, r.Destructive = nil, nil, false
 	losing := map[string]bool{}
+	dropped := map[string]bool{}
 	for _, d := range p.Accounts.Decisions {
 		if !keep(d) {
+			dropped[d.Address] = true
+		}
+	}
+	because := Apart(p.Accounts.Decisions, dropped)
+	for _, address := range slices.Sorted(maps.Keys(because)) {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s is left out, too: an address goes from one to the other, and the selection leaves out %s.", address, because[address]))
+	}
+	for _, d := range p.Accounts.Decisions {
+		if dropped[d.Address] || because[d.Address] != "" {
 			continue
 		}
 		r.Decisions = append(r.Decisions, d)

@@ -189,3 +189,30 @@ func TestApprove(t *testing.T) {
 		t.Error("leo is converted as was wanted, and said to be left out")
 	}
 }
+
+// TestSelectionTakesNoAddressAway: who hands an address over is left out along with who would take it, over more than one
+// step; nobody else is.
+func TestSelectionTakesNoAddressAway(t *testing.T) {
+	part := func() *Part {
+		return &Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{Decisions: []dirsync.Decision{
+			{Address: "giver@x.example"}, {Address: "taker@x.example", Needs: []string{"giver@x.example", "other@x.example"}},
+			{Address: "other@x.example"}, {Address: "alone@x.example"},
+		}}}
+	}
+	for dropped, want := range map[string]string{
+		"":                "giver@x.example taker@x.example other@x.example alone@x.example",
+		"taker@x.example": "alone@x.example",
+		"giver@x.example": "alone@x.example",
+		"alone@x.example": "giver@x.example taker@x.example other@x.example",
+	} {
+		p := part()
+		p.selectAccounts(func(d dirsync.Decision) bool { return d.Address != dropped })
+		var got []string
+		for _, d := range p.Accounts.Decisions {
+			got = append(got, d.Address)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("without %q: %v", dropped, got)
+		}
+	}
+}

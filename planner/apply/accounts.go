@@ -52,11 +52,7 @@ func (r *run) accountPhase(ctx context.Context) error {
 	var adds []*dirsync.Decision
 	waves := map[bool][]*dirsync.Decision{}
 	removes := false
-	for i := range result.Decisions {
-		d := &result.Decisions[i]
-		if !r.agreedAccount(d) {
-			continue
-		}
+	for _, d := range r.agreedAccounts(result) {
 		if r.Accounts == nil {
 			r.fail(r.accountAddress(d), string(d.Action), errors.New("the tenant has no connection to Essentials"))
 			continue
@@ -212,6 +208,33 @@ func (r *run) neededFailed(d *dirsync.Decision) string {
 		}
 	}
 	return ""
+}
+
+// agreedAccounts are the decisions to carry out: those that were agreed to, without the ones that hand an address over to
+// somebody who was not, or get one from there. An address that its account gives up, and the other does not take, would
+// stop receiving without anybody having agreed to that.
+func (r *run) agreedAccounts(result *dirsync.Result) []*dirsync.Decision {
+	var agreed []*dirsync.Decision
+	apart := map[string]bool{}
+	for i := range result.Decisions {
+		d := &result.Decisions[i]
+		if r.agreedAccount(d) {
+			agreed = append(agreed, d)
+		} else {
+			apart[d.Address] = true
+		}
+	}
+	if len(apart) == 0 {
+		return agreed
+	}
+	because := planner.Apart(result.Decisions, apart)
+	return slices.DeleteFunc(agreed, func(d *dirsync.Decision) bool {
+		other := because[d.Address]
+		if other != "" {
+			r.skip(r.accountAddress(d), fmt.Sprintf("an address goes from one to the other, and %s is left as it is", other))
+		}
+		return other != ""
+	})
 }
 
 func (r *run) agreedAccount(d *dirsync.Decision) bool {

@@ -341,3 +341,46 @@ func TestRemovalCountsWhenItsOutcomeIsLost(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingIsHandedOverToWhoWasNotReviewed: an account gives up an address only together with the one that takes it.
+func TestNothingIsHandedOverToWhoWasNotReviewed(t *testing.T) {
+	for _, missing := range []string{"", "b@t.example", "a@t.example"} {
+		a := &directory.Account{UID: 7, Address: "a@t.example", Type: directory.EndUser, Active: true, Aliases: []string{"s@t.example"}}
+		b := &directory.Account{UID: 8, Address: "b@t.example", Type: directory.EndUser, Active: true}
+		gave, took := *a, *b
+		gave.Aliases, took.Aliases = nil, []string{"s@t.example"}
+		c := &directory.Account{UID: 9, Address: "c@t.example", Type: directory.EndUser, Active: true}
+		named := *c
+		named.Surname = "C"
+		part := &planner.Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{Decisions: []dirsync.Decision{
+			{Action: dirsync.Update, Address: a.Address, Before: a, After: &gave},
+			{Action: dirsync.Update, Address: b.Address, Before: b, After: &took, Needs: []string{a.Address}, Wave: 1},
+			{Action: dirsync.Update, Address: c.Address, Before: c, After: &named},
+		}}}
+		reviewed := part.Review()
+		delete(reviewed.Items, planner.AccountAddress(part.AccountPolicy, missing))
+		w, j := newWriter(a, b, c), newJournal()
+		n := 0
+		report, err := apply.Run(context.Background(), apply.Request{
+			Part: part, Plan: planner.Request{Observed: &planner.Observation{At: noon}}, Reviewed: reviewed, Accounts: w,
+			Secrets: &secrets.Run{}, Journal: j, State: j.durable.Clone(), Provider: func(*resource.Type) string { return "" },
+			Operation: func() string { n++; return fmt.Sprint("op-", n) }, Now: func() time.Time { return noon },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"update c@t.example"}
+		if missing == "" {
+			want = []string{"update a@t.example", "update c@t.example", "update b@t.example"}
+		}
+		got := slices.Clone(w.calls)
+		if missing == "" {
+			slices.Sort(got[:2])
+		} else if len(report.Skipped) != 1 {
+			t.Errorf("without %s: skipped %v", missing, report.Skipped)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("without %q: %v", missing, got)
+		}
+	}
+}
