@@ -96,8 +96,7 @@ func (x *examination) words() {
 		x.remind("R28", x.Tenant.PrimaryDomain, "Without a Tech Contact on the account profile the console sets the schedule of the hosted sync to Never by itself, and no API shows the contact",
 			"Look once, and say so in the tenant block:\n\n    attest {\n      tech_contact = \"noc@msp.example\"\n      by           = \"you\"\n      on           = \""+x.Now.UTC().Format(time.DateOnly)+"\"\n    }")
 	}
-	allowed, set := flag(x.wantedTenant, "attest.integrations_allowed")
-	if x.Tenant.Parent != "" && !(set && allowed) {
+	if allowed, _ := flag(x.wantedTenant, "attest.integrations_allowed"); x.Tenant.Parent != "" && !allowed {
 		x.remind("R64", x.Tenant.Parent, "Whether this customer may use integrations is a switch of the partner account, for all its customers at once, and no API shows it",
 			"Look once in the partner's console (Customer Management, Automation Settings, Integrations), and say so in the tenant block:\n\n    attest {\n      integrations_allowed = true\n      by                   = \"you\"\n      on                   = \""+x.Now.UTC().Format(time.DateOnly)+"\"\n    }")
 	}

@@ -8,11 +8,8 @@ import (
 
 // csvWriter writes comma-separated values that no spreadsheet takes for a formula (OWASP, "CSV Injection"): a cell that
 // begins with one of = + - @ or their wide forms, a tab or a line break has an apostrophe put before it, and every cell
-// is quoted. Control and direction characters are shown as escapes, as on a terminal. The first error is kept.
-type csvWriter struct {
-	w   *bufio.Writer
-	err error
-}
+// is quoted. Control and direction characters are shown as escapes, as on a terminal. The first error is kept and comes from done.
+type csvWriter struct{ w *bufio.Writer }
 
 func newCSV(w io.Writer) *csvWriter { return &csvWriter{w: bufio.NewWriterSize(w, 1<<16)} }
 
