@@ -141,7 +141,8 @@ func (d *decider) park(u *unit, action Action, reasons []Reason) {
 	if action == Disable {
 		after.Active = false
 	} else {
-		after.Type = directory.FunctionalAccount
+		// It keeps receiving, or receives again where an earlier policy had disabled it.
+		after.Type, after.Active = directory.FunctionalAccount, true
 	}
 	w := d.newWork(u, action, &after, append(slices.Clone(reasons), actionReason(action, u.account, &after, u.known)))
 	if u.known == nil {

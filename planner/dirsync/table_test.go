@@ -472,6 +472,12 @@ var table = []struct {
 		[]string{"disable alice (directory) loses al,alice"}},
 	{"gone: functional", func(f *fixture) { f.leaver("alice"); f.req.Policy.Gone = AsFunctional },
 		[]string{"convert alice functional_account (directory)"}},
+	{"gone: functional, disabled before", func(f *fixture) {
+		p := f.leaver("alice")
+		p.a.Active, p.k.Disabled, p.k.GoneSince = false, true, now.Add(-dayLong)
+		p.k.Hash = Hash(p.a)
+		f.req.Policy.Gone = AsFunctional
+	}, []string{"convert alice functional_account active (directory)"}},
 	{"gone: kept", func(f *fixture) { f.leaver("alice"); f.req.Policy.Gone = AsKeep },
 		[]string{"skip alice gone_kept"}},
 	{"gone: deleted at once", func(f *fixture) { f.leaver("alice"); f.req.Policy.Gone, f.req.Policy.DeleteAfter = AsDelete, 0 },
