@@ -187,7 +187,8 @@ type hour struct {
 }
 
 // day runs 24 hourly syncs while people come, go and are renamed, somebody removes 80 people by mistake for three hours,
-// the directory is away for an hour, and the sign-in is refused for another. It returns the hours, and every way in which
+// the directory is away for an hour, the sign-in is refused for another, and three hours begin with tokens that the
+// directory does not know any more. It returns the hours, and every way in which
 // the day surprised somebody.
 func day(t *testing.T, safeguard string) (s *site, hours []hour, surprises []string) {
 	s = syncedCustomers(t, world.Spec{Tenants: 1, Users: 240, Groups: 12, Seed: 4}, safeguard)
@@ -252,11 +253,26 @@ func day(t *testing.T, safeguard string) (s *site, hours []hour, surprises []str
 			16: {{Vendor: "login", Action: sim.Action{Status: 401}}},
 			18: {{Vendor: "graph", Action: sim.Action{Status: 401}}},
 		}[h]
-		if err := s.server.Fault(faults...); err != nil {
+		// Tokens that expired, or that the directory asks to forget, cost a full read and nothing else: also while 80 people
+		// are missing.
+		forgotten := map[int]string{5: "expired", 9: "reset", 14: "expired"}[h]
+		tokens := slices.Clone(faults)
+		if forgotten != "" {
+			for _, list := range []string{"users", "groups"} {
+				tokens = append(tokens, sim.Rule{Vendor: "graph", Path: "/v1.0/" + list + "/delta*", Times: 1, Action: sim.Action{DeltaToken: forgotten}})
+			}
+		}
+		if err := s.server.Fault(tokens...); err != nil {
 			t.Fatal(err)
 		}
+		s.server.ClearJournal()
 		code, out, stderr := s.run("sync")
 		s.server.ClearFaults()
+		full := slices.ContainsFunc(s.server.Journal(), func(e sim.Entry) bool { return e.Path == "/v1.0/users" })
+		// 80 who are missing are more than are asked about one by one, so they too are looked for in a full read.
+		if due := forgotten != "" || h >= 8 && h <= 10; due != full && len(faults) == 0 {
+			surprise(h, "the users were read in full: %v, and that was due: %v", full, due)
+		}
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		hours = append(hours, hour{code, lines[len(lines)-1]})
 		if code == 1 || code == 8 {
