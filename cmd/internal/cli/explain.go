@@ -31,7 +31,7 @@ func (a *App) explainCommand() *cobra.Command {
 		Short: "Tell why a mail address is treated as it is, and what would change that",
 		Long: `Tell the whole decision about one mail address: what the directory, Essentials and Weir know of it, the rules that
 applied in order, what holds it, what it is now and after the next apply, and the smallest changes that would flip that,
-each found by deciding again. ADDRESS may be an alias, a sign-in name or an object id. With --all, one line an address
+each found by deciding again. Where the vendor's own sync makes the accounts, also what its next run will do with it. ADDRESS may be an alias, a sign-in name or an object id. With --all, one line an address
 for the whole tenant. Nothing is changed and no lock is taken.
 ` + exitStatuses,
 		Args: cobra.MaximumNArgs(1),
@@ -159,7 +159,7 @@ func (w *workspace) explainer(ctx context.Context, u *unit) (*render.Explainer, 
 	if !part.Readable() {
 		code = exitUnreadable
 	}
-	return render.NewExplainer(*q, config.Nearest), code, nil
+	return render.NewExplainer(*q, part.Hosted, config.Nearest), code, nil
 }
 
 // unitOf is the tenant that an address belongs to: the only one selected, else the one with its domain.

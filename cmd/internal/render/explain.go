@@ -35,6 +35,7 @@ func Explain(w io.Writer, e *Explanation, o Options) error {
 	}
 	p.blank()
 	p.fates(e)
+	p.hostedRun(e)
 	p.why(e)
 	p.known(e)
 	p.said(e)

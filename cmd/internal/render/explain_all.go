@@ -13,12 +13,14 @@ import (
 )
 
 // explainColumns are those of a whole tenant's lines.
-var explainColumns = []string{"address", "kind", "action", "rule", "mail", "login", "digest", "billed", "why", "tenant"}
+var explainColumns = []string{"address", "kind", "action", "rule", "mail", "login", "digest", "billed", "why", "tenant", "hosted_run"}
 
 // explainRow is one address in one line.
 type explainRow struct {
 	address, kind, action, rule, mail, login, digest, billed, why string
-	alias                                                         bool
+	// hosted is what the vendor's next run does, in short; "" without a prediction.
+	hosted string
+	alias  bool
 }
 
 // rows gives a line for each entry and account under its primary address, in order, and one for each alias that is
@@ -69,6 +71,7 @@ func (x *Explainer) row(c *dirsync.Case, address string) explainRow {
 	if c.Entry == nil && c.Account != nil {
 		r.kind = strings.TrimSpace(typeWord(c.Account.Type) + ", not in the directory")
 	}
+	r.hosted = x.hosted(c, address).short()
 	for _, s := range c.Reasons {
 		r.why = s.Text
 		if s.Rule != "" {
@@ -97,7 +100,7 @@ func ExplainCSV(w io.Writer, x *Explainer, heading bool) error {
 		c.row(explainColumns...)
 	}
 	for r := range x.rows {
-		c.row(r.address, r.kind, r.action, r.rule, r.mail, r.login, r.digest, r.billed, r.why, x.q.Tenant.Key)
+		c.row(r.address, r.kind, r.action, r.rule, r.mail, r.login, r.digest, r.billed, r.why, x.q.Tenant.Key, r.hosted)
 	}
 	return c.done()
 }
@@ -118,9 +121,17 @@ func ExplainAll(w io.Writer, x *Explainer, o Options) error {
 	}
 	p.blank()
 	// Two passes, so that columns fit and no list of lines is kept.
-	widths := []int{len("address"), len("kind"), len("action"), len("mail"), len("login"), len("billed"), len("rule")}
+	heads := []string{"address", "kind", "action", "mail", "login", "billed", "rule"}
+	if x.foresight != nil {
+		heads = append(heads, "hosted run")
+	}
+	widths := make([]int, len(heads))
+	for i, head := range heads {
+		widths[i] = len(head)
+	}
 	cells := func(r explainRow) []string {
-		return []string{SafeText(r.address), SafeText(r.kind), SafeText(r.action), SafeText(r.mail), SafeText(r.login), SafeText(r.billed), r.rule}
+		all := []string{SafeText(r.address), SafeText(r.kind), SafeText(r.action), SafeText(r.mail), SafeText(r.login), SafeText(r.billed), r.rule, SafeText(r.hosted)}
+		return all[:len(heads)]
 	}
 	lines, counts := 0, map[string]int{}
 	for r := range x.rows {
@@ -142,7 +153,7 @@ func ExplainAll(w io.Writer, x *Explainer, o Options) error {
 		}
 		p.line(p.style(code, b.String()+"  "+why))
 	}
-	write(dim, []string{"address", "kind", "action", "mail", "login", "billed", "rule"}, "why")
+	write(dim, heads, "why")
 	for r := range x.rows {
 		code := ""
 		switch {

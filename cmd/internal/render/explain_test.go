@@ -92,7 +92,7 @@ func formula(data []byte) string {
 func TestExplainHostileTexts(t *testing.T) {
 	all := append(slices.Clone(hostile), "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1")
 	for _, text := range all {
-		x := NewExplainer(inquiry(text), func(string, []string) string { return text })
+		x := NewExplainer(inquiry(text), foreseenRun(text), func(string, []string) string { return text })
 		for name, form := range explainForms(x) {
 			var b bytes.Buffer
 			if err := form(&b); err != nil {
@@ -142,7 +142,7 @@ func TestExplainChecksCatch(t *testing.T) {
 }
 
 func TestExplainLines(t *testing.T) {
-	x := NewExplainer(inquiry(""), nil)
+	x := NewExplainer(inquiry(""), nil, nil)
 	var b bytes.Buffer
 	if err := ExplainCSV(&b, x, true); err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestExplainLines(t *testing.T) {
 	}
 	var got []string
 	for _, r := range rows {
-		got = append(got, strings.Join(slices.Concat(r[:8], r[9:]), "|"))
+		got = append(got, strings.Join(slices.Concat(r[:8], r[9:10]), "|"))
 	}
 	want := []string{
 		"address|kind|action|rule|mail|login|digest|billed|tenant",
@@ -172,18 +172,18 @@ func TestExplainLines(t *testing.T) {
 func TestExplainSaysWhatCannotBeKnown(t *testing.T) {
 	q := inquiry("")
 	q.Request.Accounts = nil
-	x := NewExplainer(q, nil)
+	x := NewExplainer(q, nil, nil)
 	e := x.Explain("ann@c.com", 50)
 	if e.Now.Mail != "unknown" || e.After.Billed != "unknown" || !strings.Contains(e.Answer, "unknown, because the accounts could not be read") {
 		t.Errorf("%+v", e)
 	}
-	if e := NewExplainer(inquiry(""), nil).Explain("ann@c.com", 0); e.Now.Mail != "yes" || strings.Contains(e.Answer, "unknown") {
+	if e := NewExplainer(inquiry(""), nil, nil).Explain("ann@c.com", 0); e.Now.Mail != "yes" || strings.Contains(e.Answer, "unknown") {
 		t.Errorf("read, it is known: %+v", e)
 	}
 	q = inquiry("")
 	q.Held = "no sync_policy block decides about this tenant's accounts"
 	q.Request.Policy = dirsync.Policy{Engine: dirsync.EngineNone}
-	e = NewExplainer(q, nil).Explain("ann@c.com", 50)
+	e = NewExplainer(q, nil, nil).Explain("ann@c.com", 50)
 	if !strings.Contains(e.Answer, q.Held) || len(e.Flips) > 0 {
 		t.Errorf("%+v", e)
 	}

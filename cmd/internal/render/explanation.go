@@ -41,6 +41,8 @@ type Explanation struct {
 	// Tried is how many changes were tried; NoFlip says why none is told.
 	Tried  int    `json:"tried,omitempty"`
 	NoFlip string `json:"no_flip,omitempty"`
+	// Hosted is what the vendor's own sync does with it after the next apply; nil without a prediction.
+	Hosted *explainHosted `json:"hosted_run,omitempty"`
 	// Domain says what Essentials and DNS do with the domain.
 	Domain   string            `json:"domain,omitempty"`
 	Proofs   []directory.Proof `json:"proofs,omitempty"`
@@ -144,15 +146,17 @@ type explainChange struct {
 
 // Explainer tells about the addresses of one tenant.
 type Explainer struct {
-	q     planner.Inquiry
-	trace *dirsync.Trace
+	q         planner.Inquiry
+	trace     *dirsync.Trace
+	foresight *foresight
 	// nearest finds a known address like the given one; "" for none.
 	nearest func(string, []string) string
 }
 
-// NewExplainer decides once, tracing. nearest finds the address most like one that nobody has.
-func NewExplainer(q planner.Inquiry, nearest func(string, []string) string) *Explainer {
-	return &Explainer{q: q, trace: dirsync.Explain(q.Request), nearest: nearest}
+// NewExplainer decides once, tracing. run is the part's prediction of the vendor's own sync, nil for none. nearest finds
+// the address most like one that nobody has.
+func NewExplainer(q planner.Inquiry, run *planner.HostedRun, nearest func(string, []string) string) *Explainer {
+	return &Explainer{q: q, trace: dirsync.Explain(q.Request), foresight: newForesight(run), nearest: nearest}
 }
 
 // Len is how many entries, accounts and records there are, each counted with what belongs to it.
@@ -199,6 +203,9 @@ func (x *Explainer) about(c *dirsync.Case, address string) *Explanation {
 	e.Now, e.After = x.fate(x.trace.Now(address), address), x.fate(x.trace.After(address), address)
 	if !x.trace.AccountsKnown() {
 		e.Now, e.After = unknownFate(), unknownFate()
+	}
+	if c != nil {
+		e.Hosted = x.hosted(c, address)
 	}
 	e.Domain = x.domain(directory.DomainOf(address))
 	return e

@@ -77,25 +77,11 @@ func newHostedView(run *planner.HostedRun) *hostedView {
 	for _, r := range run.Risks {
 		v.Risks = append(v.Risks, r.Text)
 	}
-	if run.Unknown != "" {
-		v.Lead = append(v.Lead, "It cannot be predicted: "+run.Unknown+".")
+	v.Lead = hostedLead(run)
+	if run.Unknown+run.Fails != "" {
 		return v
 	}
-	if run.Suspended != "" {
-		v.Lead = append(v.Lead, "The schedule is suspended: "+run.Suspended+". It starts again when that is over. The run that does not happen would do this:")
-	}
-	if run.Fails != "" {
-		v.Lead = append(v.Lead, "It fails and changes nothing: "+run.Fails+".")
-		return v
-	}
-	if run.MayFail != "" {
-		v.Lead = append(v.Lead, "Either it works or it fails and changes nothing; that cannot be told, because "+run.MayFail+".")
-	}
-	if run.ManualFails != "" {
-		text := "A run by the portal's button fails: " + run.ManualFails + "."
-		if len(run.ManualDepends) > 0 {
-			text = "A run by the portal's button may fail: " + run.ManualFails + "; it cannot be read " + factsText(run.ManualDepends) + "."
-		}
+	if text := manualLead(run); text != "" {
 		v.Lead = append(v.Lead, text)
 	}
 	for _, t := range hostedTitles {
@@ -124,6 +110,35 @@ func newHostedView(run *planner.HostedRun) *hostedView {
 		v.Lead = append(v.Lead, "Nothing.")
 	}
 	return v
+}
+
+// hostedLead are sentences about the run as a whole.
+func hostedLead(run *planner.HostedRun) []string {
+	if run.Unknown != "" {
+		return []string{"It cannot be predicted: " + run.Unknown + "."}
+	}
+	var out []string
+	if run.Suspended != "" {
+		out = append(out, "The schedule is suspended: "+run.Suspended+". It starts again when that is over. The run that does not happen would do this:")
+	}
+	if run.Fails != "" {
+		return append(out, "It fails and changes nothing: "+run.Fails+".")
+	}
+	if run.MayFail != "" {
+		out = append(out, "Either it works or it fails and changes nothing; that cannot be told, because "+run.MayFail+".")
+	}
+	return out
+}
+
+// manualLead says how a run by the portal's button differs; "" when it does not.
+func manualLead(run *planner.HostedRun) string {
+	switch {
+	case run.ManualFails == "":
+		return ""
+	case len(run.ManualDepends) > 0:
+		return "A run by the portal's button may fail: " + run.ManualFails + "; it cannot be read " + factsText(run.ManualDepends) + "."
+	}
+	return "A run by the portal's button fails: " + run.ManualFails + "."
 }
 
 // quiet tells whether the view says nothing that is worth showing in a plan without changes: the run does nothing, and
