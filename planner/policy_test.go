@@ -150,6 +150,16 @@ func TestAppliedConditionStillProtects(t *testing.T) {
 	}
 }
 
+// TestSyncReadsDomainsThatStateDoesNotKnow: the domains decide which aliases may stay, whoever manages them.
+func TestSyncReadsDomainsThatStateDoesNotKnow(t *testing.T) {
+	for kind, want := range map[string]string{"sync_policy": "domain sync_policy", "exemption": "exemption"} {
+		s := &state.State{Objects: map[string]*state.Object{kind + ".x": {Address: kind + ".x", Type: kind, Values: policyValue("weir", number(1))}}}
+		if got := strings.Join(SyncTypes(resource.NewRegistry(nil, nil), s), " "); got != want {
+			t.Errorf("%s: reads %s", kind, got)
+		}
+	}
+}
+
 func TestReviewedTypeIsPartOfTheItem(t *testing.T) {
 	d := func(kind directory.AccountType) *dirsync.Decision {
 		return &dirsync.Decision{Action: dirsync.Add, Address: "a@x.example", After: &directory.Account{Address: "a@x.example", Type: kind, Active: true}}

@@ -72,6 +72,9 @@ func SyncTypes(registry *resource.Registry, prior *state.State) []string {
 	types := map[string]bool{}
 	issuers := issuers(registry, prior)
 	for _, obj := range prior.Objects {
+		if obj.Type == "sync_policy" {
+			types["domain"] = true // whoever manages the domains: an address in one that was not read would count as one that nobody can have
+		}
 		switch {
 		case obj.Type == "sync_policy" && text(obj.Values, "engine") == dirsync.EngineEssentials:
 			types[obj.Type], types["exemption"] = true, true // what the vendor's sync leaves alone decides too (R40)

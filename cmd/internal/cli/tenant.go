@@ -315,6 +315,7 @@ func (q *questions) settle(prior *state.State) {
 	used := q.types
 	if used["sync_policy"] {
 		used["exemption"] = true // what the vendor's own sync leaves alone decides about accounts under its engine (R40)
+		used["domain"] = true    // an address in a domain that was not read would count as one that nobody can have
 	}
 	q.directory = used["sync_policy"] || used["exemption"] || prior.Accounts.Len() > 0
 	q.accounts = q.directory || used["tenant"] || used["domain"]
