@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"iter"
 	"regexp"
 	"strings"
 	"time"
@@ -58,6 +59,29 @@ func (c *invocation) mailboxFilter() (func(recipient) bool, *failure) {
 		}, nil
 	}
 	return nil, notSimulated("a filter by %s", m[1])
+}
+
+// candidates are the recipients that a list looks at: those behind the page before, or of a list that is filtered by
+// ExternalDirectoryObjectId the one that it can hold, so that asking for one costs the same in a tenant of any size.
+func (c *invocation) candidates() iter.Seq[recipient] {
+	m := oneComparison.FindStringSubmatch(c.text("Filter"))
+	if m == nil || !strings.EqualFold(m[1], "ExternalDirectoryObjectId") || c.switches.MailboxFilterIgnored || c.page.after != "" {
+		return recipientsAfter(c.tenant, c.page.after)
+	}
+	return func(yield func(recipient) bool) {
+		switch id := m[3]; {
+		case c.tenant.Person(id) != nil:
+			if p := c.tenant.Person(id); p.MailboxKind != "" {
+				yield(ofPerson(p))
+			}
+		case c.tenant.Group(id) != nil:
+			if g := c.tenant.Group(id); g.MailEnabled {
+				yield(ofGroup(g))
+			}
+		case c.tenant.Contact(id) != nil:
+			yield(ofContact(c.tenant.Contact(id)))
+		}
+	}
 }
 
 func filterTime(s string) (time.Time, bool) {

@@ -266,7 +266,7 @@ func find(c *invocation, wanted func(recipient) bool, row func(recipient) map[st
 		return output{}, bad(typeAmbiguous, "The operation couldn't be performed because '%s' matches multiple entries.", identity)
 	}
 	return output{limited: true, rows: func(yield func(string, map[string]any) bool) {
-		for r := range recipientsAfter(c.tenant, c.page.after) {
+		for r := range c.candidates() {
 			if keep(r) && !yield(r.key, row(r)) {
 				return
 			}
