@@ -48,7 +48,7 @@ type cost struct {
 func newScaleSite(tb testing.TB, users, groups int) *scaleSite {
 	tb.Helper()
 	s := &scaleSite{tb: tb, dir: tb.TempDir(), generate: fmt.Sprintf("users=%d,groups=%d,seed=%d,onboarded=true", users, groups, scaleSeed)}
-	if err := os.CopyFS(s.dir, os.DirFS(filepath.Join(repository, "examples", "scale"))); err != nil {
+	if err := copyExample(s.dir, "scale"); err != nil {
 		tb.Fatal(err)
 	}
 	envFile := filepath.Join(tb.TempDir(), "env")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -235,27 +234,7 @@ func cmdChanges(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdExample(ts *testscript.TestScript, _ bool, args []string) {
-	from := filepath.Join(repository, "examples", args[0])
-	ts.Check(filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if d.Name() == ".weir" {
-				return fs.SkipDir
-			}
-			return os.MkdirAll(ts.MkAbs(rel), 0o700)
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(ts.MkAbs(rel), data, 0o600)
-	}))
+	ts.Check(copyExample(ts.MkAbs("."), args[0]))
 }
 
 // repository is the module's root, from this package's folder, which tests run in.

@@ -29,13 +29,22 @@ type site struct {
 func newSite(t *testing.T, example string, w *world.World) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), env: map[string]string{"NO_COLOR": "1", "WEIR_HOME": t.TempDir()}}
-	if err := os.CopyFS(s.dir, os.DirFS(filepath.Join(repository, "examples", example))); err != nil {
+	if err := copyExample(s.dir, example); err != nil {
 		t.Fatal(err)
 	}
 	if w != nil {
 		s.serve(w)
 	}
 	return s
+}
+
+// copyExample copies examples/NAME into a folder. What a person who tried the example left there, its world and state, is no
+// part of it.
+func copyExample(to, name string) error {
+	if err := os.CopyFS(to, os.DirFS(filepath.Join(repository, "examples", name))); err != nil {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(to, ".weir"))
 }
 
 // serve starts the simulator and gives its variables to the program.
