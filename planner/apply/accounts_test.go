@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,6 +106,12 @@ func newWriter(accounts ...*directory.Account) *writer {
 	return w
 }
 
+// numbered makes operation ids, also for writers that run side by side.
+func numbered(prefix string) func() string {
+	var n atomic.Int64
+	return func() string { return fmt.Sprint(prefix, n.Add(1)) }
+}
+
 // carryOut applies account decisions over the writer; later is the time of the read that they rest on.
 func carryOut(t *testing.T, w *writer, j *journal, part *planner.Part, later time.Duration) *apply.Report {
 	t.Helper()
@@ -113,12 +120,12 @@ func carryOut(t *testing.T, w *writer, j *journal, part *planner.Part, later tim
 	for _, a := range w.accounts {
 		reading.Accounts = append(reading.Accounts, a)
 	}
-	n, calls := 0, len(w.calls)
+	calls := len(w.calls)
 	at := noon.Add(later)
 	report, err := apply.Run(context.Background(), apply.Request{
 		Part: part, Plan: planner.Request{Observed: &planner.Observation{Accounts: reading, At: at}}, Reviewed: part.Review(), Accounts: w,
 		Secrets: &secrets.Run{}, Journal: j, State: j.durable.Clone(), Provider: func(*resource.Type) string { return "" },
-		Operation: func() string { n++; return fmt.Sprint("op-", later, "-", n) }, Now: func() time.Time { return at },
+		Operation: numbered(fmt.Sprint("op-", later, "-")), Now: func() time.Time { return at },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -305,11 +312,10 @@ func TestRemovalCountsWhenItsOutcomeIsLost(t *testing.T) {
 					j.failAfter = 1 // the intent is taken, the outcome is not
 				}
 				part := &planner.Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{Decisions: []dirsync.Decision{d}}}
-				n := 0
 				_, err := apply.Run(context.Background(), apply.Request{
 					Part: part, Plan: planner.Request{Observed: &planner.Observation{At: noon}}, Reviewed: part.Review(), Accounts: w,
 					Secrets: &secrets.Run{}, Journal: j, State: j.durable.Clone(), Provider: func(*resource.Type) string { return "" },
-					Operation: func() string { n++; return fmt.Sprint("op-", n) }, Now: func() time.Time { return noon },
+					Operation: numbered("op-"), Now: func() time.Time { return noon },
 				})
 				if (err != nil) != lost {
 					t.Fatalf("lost %v: %v", lost, err)
@@ -360,11 +366,10 @@ func TestNothingIsHandedOverToWhoWasNotReviewed(t *testing.T) {
 		reviewed := part.Review()
 		delete(reviewed.Items, planner.AccountAddress(part.AccountPolicy, missing))
 		w, j := newWriter(a, b, c), newJournal()
-		n := 0
 		report, err := apply.Run(context.Background(), apply.Request{
 			Part: part, Plan: planner.Request{Observed: &planner.Observation{At: noon}}, Reviewed: reviewed, Accounts: w,
 			Secrets: &secrets.Run{}, Journal: j, State: j.durable.Clone(), Provider: func(*resource.Type) string { return "" },
-			Operation: func() string { n++; return fmt.Sprint("op-", n) }, Now: func() time.Time { return noon },
+			Operation: numbered("op-"), Now: func() time.Time { return noon },
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ type Request struct {
 	Provider func(t *resource.Type) string
 	// Emit receives events, in order, from one goroutine at a time. nil drops them.
 	Emit func(Event)
-	// Operation makes operation ids; Now is the clock.
+	// Operation makes operation ids; Now is the clock. Both are called from several goroutines at once.
 	Operation func() string
 	Now       func() time.Time
 	// Grace is how long a vendor call that is under way when the run is stopped may still take; 0 means 30 seconds. The

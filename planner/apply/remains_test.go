@@ -157,11 +157,10 @@ func TestPolicyIsNotForgottenBeforeItsAccounts(t *testing.T) {
 				}}},
 				Changes: []*planner.Change{{Address: "sync_policy.p", Type: "sync_policy", Action: planner.Release}},
 			}
-			n := 0
 			report, err := apply.Run(context.Background(), apply.Request{
 				Part: part, Plan: planner.Request{Destroy: true, Registry: resource.NewRegistry([]*resource.Type{policy}, nil), Observed: &planner.Observation{At: noon}},
 				Reviewed: part.Review(), Accounts: w, Secrets: &secrets.Run{}, Journal: j, State: j.durable.Clone(),
-				Operation: func() string { n++; return fmt.Sprint("op-", n) }, Now: func() time.Time { return noon },
+				Operation: numbered("op-"), Now: func() time.Time { return noon },
 			})
 			if err != nil {
 				t.Fatal(err)
