@@ -9,6 +9,8 @@ import (
 	"io"
 	"sync"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -42,24 +44,23 @@ func Encode(s *State) ([][]byte, error) {
 		return nil, err
 	}
 	of := max(1, (s.Accounts.Len()+accountsPerPart-1)/accountsPerPart)
-	parts := make([]partV1, of)
-	for i := range parts {
-		// The serial stands in the first part alone, so that the others stay the same
-		// bytes from one checkpoint to the next.
-		parts[i] = partV1{Format: formatV1, Part: i, Of: of, Lineage: s.Lineage}
-	}
-	parts[0].Serial = s.Serial
-	parts[0].State = main
+	shares := make([][]*Account, of)
 	for a := range s.Accounts.All() {
 		i := partOf(a.Address, of)
-		parts[i].Accounts = append(parts[i].Accounts, accountV1(*a))
+		shares[i] = append(shares[i], a)
 	}
 	out := make([][]byte, of)
-	for i := range parts {
-		if out[i], err = Pack(parts[i]); err != nil {
+	for i, share := range shares {
+		// The serial stands in the first part alone, so that the others stay the same
+		// bytes from one checkpoint to the next.
+		part := partV1{Format: formatV1, Part: i, Of: of, Lineage: s.Lineage}
+		if i == 0 {
+			part.Serial, part.State = s.Serial, main
+		}
+		part.Accounts = convert(share, func(a *Account) *accountV1 { return (*accountV1)(a) })
+		if out[i], err = Pack(part); err != nil {
 			return nil, err
 		}
-		parts[i].Accounts = nil
 	}
 	return out, nil
 }
@@ -112,11 +113,13 @@ func (s *State) add(p partV1, i, of int) error {
 		return fmt.Errorf("it belongs to lineage %q, the first part to %q", p.Lineage, s.Lineage)
 	}
 	for _, v := range p.Accounts {
-		if v.Address == "" || s.Accounts.Get(v.Address) != nil {
-			return fmt.Errorf("account %q has no address or is there twice", v.Address)
+		if v == nil || v.Address == "" {
+			return errors.New("an account has no address")
 		}
-		account := Account(v)
-		s.Accounts.Put(&account)
+		if s.Accounts.Get(v.Address) != nil {
+			return fmt.Errorf("account %q is there twice", v.Address)
+		}
+		s.Accounts.Put((*Account)(v))
 	}
 	return nil
 }
@@ -221,14 +224,18 @@ func inflate(packed []byte, limit int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	defer func() { _ = r.Reset(nil) }() // it is not to keep the bytes
-	raw, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	if err != nil {
+	var raw bytes.Buffer
+	var frame zstd.Header
+	if frame.Decode(packed) == nil && frame.HasFCS { // what it says of its size is a hint, and no more than the limit
+		raw.Grow(int(min(frame.FrameContentSize, uint64(limit))) + bytes.MinRead)
+	}
+	if _, err := raw.ReadFrom(io.LimitReader(r, int64(limit)+1)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if len(raw) > limit {
+	if raw.Len() > limit {
 		return nil, fmt.Errorf("%w: it unpacks to more than %d bytes", ErrDamaged, limit)
 	}
-	return raw, nil
+	return raw.Bytes(), nil
 }
 
 // DecodeJSON decodes one JSON object that has a member "format", into a type
@@ -237,25 +244,43 @@ func DecodeJSON(raw []byte, format int, v any) error {
 	if err := checkDepth(raw); err != nil {
 		return err
 	}
-	var head struct {
-		Format int `json:"format"`
-	}
-	if err := json.Unmarshal(raw, &head); err != nil {
+	switch found, err := formatOf(raw); {
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	case found != format:
+		return fmt.Errorf("format %d: %w", found, ErrFormat)
 	}
-	if head.Format != format {
-		return fmt.Errorf("format %d: %w", head.Format, ErrFormat)
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
 	// A member that this build does not know would be lost with the next write.
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	if err := jsonv2.Unmarshal(raw, v, jsonv2.RejectUnknownMembers(true)); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("%w: there is more after its end", ErrDamaged)
 	}
 	return nil
+}
+
+// formatOf finds the member "format" of an object, 0 when it has none. It reads up to there and no further, and it is the
+// first that we write.
+func formatOf(raw []byte) (int, error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return 0, errors.Join(err, errors.New("it is no JSON object"))
+	}
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return 0, err
+		}
+		if name.String() != "format" {
+			if err := d.SkipValue(); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		var format int
+		err = jsonv2.UnmarshalDecode(d, &format)
+		return format, err
+	}
+	_, err := d.ReadToken()
+	return 0, err
 }
 
 // checkDepth refuses nesting that the decoders below would follow recursively.

@@ -24,8 +24,8 @@ type partV1 struct {
 	Lineage string `json:"lineage"`
 	Serial  uint64 `json:"serial"`
 
-	State    *stateV1    `json:"state,omitempty"`
-	Accounts []accountV1 `json:"accounts,omitempty"`
+	State    *stateV1     `json:"state,omitempty"`
+	Accounts []*accountV1 `json:"accounts,omitempty"`
 }
 
 type stateV1 struct {
