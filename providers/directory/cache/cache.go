@@ -112,15 +112,19 @@ type Cache struct {
 	serial uint64 // of the newest generation seen
 }
 
-// workers bounds the objects read or written at once.
-const workers = 8
+// workers bounds the objects read or written at once, packers those that are in memory unpacked meanwhile.
+const workers, packers = 8, 2
+
+// window is how far back a part refers to itself, bytes. Most parts are not larger; the default would have each packer
+// hold 8 MB.
+const window = 1 << 20
 
 var (
 	encoder = sync.OnceValues(func() (*zstd.Encoder, error) {
-		return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true))
+		return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(packers), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(window), zstd.WithZeroFrames(true))
 	})
 	decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
-		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxPart))
+		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(packers), zstd.WithDecoderMaxMemory(maxPart))
 	})
 )
 
@@ -196,11 +200,11 @@ func (c *Cache) load(ctx context.Context, stored collectionV1) (*Collection, err
 	work.SetLimit(workers)
 	for i, p := range stored.Parts {
 		work.Go(func() error {
-			text, err := c.part(ctx, p)
+			raw, err := c.part(ctx, p)
 			if err != nil {
 				return err
 			}
-			out.shards[i], err = decodeEntries(text, p.Objects, i, len(stored.Parts))
+			out.shards[i], err = decodeEntries(raw, p.Objects, i, len(stored.Parts))
 			return err
 		})
 	}
@@ -208,14 +212,14 @@ func (c *Cache) load(ctx context.Context, stored collectionV1) (*Collection, err
 }
 
 // decodeEntries reads the records of one shard.
-func decodeEntries(text string, objects, shard, of int) ([]*directory.Entry, error) {
-	entries := make([]*directory.Entry, 0, min(objects, len(text)/8))
-	r := cursor{s: text}
-	for r.more() {
-		e, err := r.entry()
+func decodeEntries(raw []byte, objects, shard, of int) ([]*directory.Entry, error) {
+	entries := make([]*directory.Entry, 0, min(objects, len(raw)/8))
+	for len(raw) > 0 {
+		e, rest, err := cutEntry(raw)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
+		raw = rest
 		if n := len(entries); n > 0 && byID(entries[n-1], e) >= 0 || shardOf(e.ObjectID, of) != shard {
 			return nil, fmt.Errorf("%w: its entries are not in order", ErrDamaged)
 		}
@@ -230,11 +234,11 @@ func decodeEntries(text string, objects, shard, of int) ([]*directory.Entry, err
 func (c *Cache) loadMailboxes(ctx context.Context, stored *mailboxesV1) (*Mailboxes, error) {
 	out := &Mailboxes{Until: stored.Until, Total: stored.Total, Full: stored.Full, Kinds: map[string]directory.Kind{}, parts: stored.Parts}
 	for _, p := range stored.Parts {
-		text, err := c.part(ctx, p)
+		raw, err := c.part(ctx, p)
 		if err != nil {
 			return nil, err
 		}
-		r, n := cursor{s: text}, 0
+		r, n := cursor{s: string(raw)}, 0
 		for r.more() {
 			id, kind, err := r.mailbox()
 			if err != nil {
@@ -251,23 +255,23 @@ func (c *Cache) loadMailboxes(ctx context.Context, stored *mailboxesV1) (*Mailbo
 }
 
 // part reads and verifies the records of one part.
-func (c *Cache) part(ctx context.Context, p partV1) (string, error) {
+func (c *Cache) part(ctx context.Context, p partV1) ([]byte, error) {
 	body, err := c.Shelf.Get(ctx, p.Name)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if int64(len(body)) != p.Size || digest(body) != p.Digest {
-		return "", fmt.Errorf("%w: a part is not the one that its manifest names", ErrDamaged)
+		return nil, fmt.Errorf("%w: a part is not the one that its manifest names", ErrDamaged)
 	}
 	zr, err := decoder()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	raw, err := zr.DecodeAll(body, nil)
 	if err != nil {
-		return "", fmt.Errorf("%w: %v", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
-	return string(raw), nil
+	return raw, nil
 }
 
 func digest(body []byte) string {

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// formatV1 is the stored form of manifests and of the records in their parts.
-const formatV1 = 1
+// format is the stored form of manifests and of the records in their parts. Of an older one nothing is read: the directory
+// is there to be asked.
+const format = 2
 
 // Limits of what is read. They bound memory, whoever wrote the bytes.
 const (
@@ -91,7 +92,7 @@ func decodeManifest(body []byte) (*manifestV1, error) {
 	if err := json.Unmarshal(body, &version); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
-	if version.Format != formatV1 {
+	if version.Format != format {
 		return nil, fmt.Errorf("%w: format %d", ErrFormat, version.Format)
 	}
 	d := json.NewDecoder(bytes.NewReader(body))

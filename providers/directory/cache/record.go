@@ -4,15 +4,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weir-project/weir/providers/directory"
 )
 
 // A part is a sequence of records. Binary instead of JSON, since a directory of 200,000 people is read and decided about in
-// one go: records are cut out of one text, without an allocation for each field.
+// one go: the fields of an entry are cut out of one text, without an allocation for each. The text is the entry's own, so
+// that whoever keeps the address of one person does not keep the text of thousands.
 //
-//	entry    kind byte, flags byte, id, 12 texts, aliases, members, [created]
+//	entry    length as uvarint of: kind byte, flags byte, id, 12 texts, aliases, members, [created]
 //	mailbox  kind byte, id
 //	id       16 bytes when the flag says that it is a GUID, else a text
 //	text     length as uvarint, bytes
@@ -20,7 +22,7 @@ import (
 //	members  count as uvarint, one byte: 1 all are GUIDs (16 bytes each), 0 texts
 //	created  seconds as varint, nanoseconds as uvarint
 //
-// The form has the number formatV1 in the manifest; a change of it is a new number.
+// The form has the number format in the manifest; a change of it is a new number.
 
 // errRecord says that bytes are no records.
 var errRecord = errors.New("the records of a cached directory are damaged")
@@ -76,6 +78,7 @@ func appendEntry(b []byte, e *directory.Entry) ([]byte, error) {
 			flags |= f.bit
 		}
 	}
+	start := len(b)
 	b = append(b, kind, flags)
 	if isGUID {
 		b = append(b, id[:]...)
@@ -94,7 +97,24 @@ func appendEntry(b []byte, e *directory.Entry) ([]byte, error) {
 		b = binary.AppendVarint(b, e.Created.Unix())
 		b = binary.AppendUvarint(b, uint64(e.Created.Nanosecond()))
 	}
-	return b, nil
+	var length [binary.MaxVarintLen64]byte
+	return slices.Insert(b, start, binary.AppendUvarint(length[:0], uint64(len(b)-start))...), nil
+}
+
+// cutEntry reads the first entry of the records.
+func cutEntry(raw []byte) (e *directory.Entry, rest []byte, err error) {
+	n, size := binary.Uvarint(raw)
+	var again [binary.MaxVarintLen64]byte
+	// One spelling a number, so that equal entries have equal bytes.
+	if size <= 0 || len(binary.AppendUvarint(again[:0], n)) != size || n > uint64(len(raw)-size) {
+		return nil, nil, errRecord
+	}
+	end := size + int(n)
+	c := cursor{s: string(raw[size:end])}
+	if e, err = c.entry(); err == nil && c.more() {
+		err = errRecord
+	}
+	return e, raw[end:], err
 }
 
 func appendText(b []byte, s string) []byte {

@@ -18,6 +18,9 @@ type Writer struct {
 	name   string
 	serial uint64
 
+	// scratch holds a buffer for each part that may be packed at the same time; as many as the encoder has hands.
+	scratch chan []byte
+
 	mu     sync.Mutex
 	number int
 	err    error
@@ -27,7 +30,10 @@ type Writer struct {
 // of groups are written into the entries. An error is kept for Finish: a directory that cannot be cached is read all the
 // same.
 func (c *Cache) Begin(ctx context.Context, d *Directory) *Writer {
-	w := &Writer{c: c, d: d, serial: c.serial + 1}
+	w := &Writer{c: c, d: d, serial: c.serial + 1, scratch: make(chan []byte, packers)}
+	for range packers {
+		w.scratch <- nil
+	}
 	w.name = manifestName(w.serial, c.Nonce())
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(workers)
@@ -47,21 +53,19 @@ func (c *Cache) Begin(ctx context.Context, d *Directory) *Writer {
 }
 
 func (w *Writer) entries(ctx context.Context, shard []*directory.Entry) (partV1, error) {
-	var raw []byte
-	for _, e := range shard {
-		var err error
-		if raw, err = appendEntry(raw, e); err != nil {
-			return partV1{}, err
+	return w.put(ctx, len(shard), func(raw []byte) (_ []byte, err error) {
+		for _, e := range shard {
+			if raw, err = appendEntry(raw, e); err != nil {
+				return nil, err
+			}
 		}
-	}
-	return w.put(ctx, raw, len(shard))
+		return raw, nil
+	})
 }
 
-func (w *Writer) put(ctx context.Context, raw []byte, objects int) (partV1, error) {
-	if len(raw) > maxPart {
-		return partV1{}, fmt.Errorf("a part of the directory has %d bytes, which is more than can be cached", len(raw))
-	}
-	zw, err := encoder()
+// put writes a part of records, which add appends to a buffer.
+func (w *Writer) put(ctx context.Context, objects int, add func([]byte) ([]byte, error)) (partV1, error) {
+	body, err := w.pack(add)
 	if err != nil {
 		return partV1{}, err
 	}
@@ -69,11 +73,28 @@ func (w *Writer) put(ctx context.Context, raw []byte, objects int) (partV1, erro
 	w.number++
 	name := partName(w.name, w.number)
 	w.mu.Unlock()
-	body := zw.EncodeAll(raw, nil)
 	if err := w.c.Shelf.Put(ctx, name, body); err != nil {
 		return partV1{}, err
 	}
 	return partV1{Name: name, Digest: digest(body), Size: int64(len(body)), Objects: objects}, nil
+}
+
+func (w *Writer) pack(add func([]byte) ([]byte, error)) ([]byte, error) {
+	scratch := <-w.scratch
+	defer func() { w.scratch <- scratch }()
+	raw, err := add(scratch[:0])
+	if err != nil {
+		return nil, err
+	}
+	scratch = raw
+	if len(raw) > maxPart {
+		return nil, fmt.Errorf("a part of the directory has %d bytes, which is more than can be cached", len(raw))
+	}
+	zw, err := encoder()
+	if err != nil {
+		return nil, err
+	}
+	return zw.EncodeAll(raw, nil), nil
 }
 
 // Finish writes the mailboxes, if they changed, and the manifest; with it the generation is there, and older ones than the
@@ -85,7 +106,7 @@ func (w *Writer) Finish(ctx context.Context) error {
 	}
 	d := w.d
 	m := &manifestV1{
-		Format: formatV1, Serial: w.serial, Tenant: d.Tenant, Root: d.Root, Realm: d.Realm, Fields: d.Fields, Read: d.Read.UTC(),
+		Format: format, Serial: w.serial, Tenant: d.Tenant, Root: d.Root, Realm: d.Realm, Fields: d.Fields, Read: d.Read.UTC(),
 		Collections: []collectionV1{
 			{Name: "users", Link: d.Users.Link, Full: d.FullUsers.UTC(), Parts: d.Users.parts},
 			{Name: "groups", Link: d.Groups.Link, Full: d.FullGroups.UTC(), Parts: d.Groups.parts},
@@ -120,14 +141,14 @@ func (w *Writer) mailboxes(ctx context.Context) error {
 	slices.Sort(ids)
 	parts := []partV1{}
 	for batch := range slices.Chunk(ids, 1<<20) {
-		var raw []byte
-		for _, id := range batch {
-			var err error
-			if raw, err = appendMailbox(raw, id, w.d.Mailboxes.Kinds[id]); err != nil {
-				return err
+		p, err := w.put(ctx, len(batch), func(raw []byte) (_ []byte, err error) {
+			for _, id := range batch {
+				if raw, err = appendMailbox(raw, id, w.d.Mailboxes.Kinds[id]); err != nil {
+					return nil, err
+				}
 			}
-		}
-		p, err := w.put(ctx, raw, len(batch))
+			return raw, nil
+		})
 		if err != nil {
 			return err
 		}
