@@ -62,7 +62,8 @@ func (p *Part) accounts(req *Request, objects *Objects, removals []*removal) {
 	}
 	request.DomainsDoubt = p.domainDoubt(req, request.Domains)
 	allowance := p.allow(req, &request.Policy.Safeguard)
-	p.safeguard = &request.Policy.Safeguard
+	safeguard := request.Policy.Safeguard // a copy: a pointer into the request would keep all that was read as long as the plan
+	p.safeguard = &safeguard
 	if p.createsOrganization() {
 		// An organization that this plan creates has no accounts yet: that is known without reading.
 		request.Accounts = &directory.AccountReading{Proof: directory.Proof{Complete: true, Source: "accounts", Count: -1, At: req.Now}}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 	"github.com/klauspost/compress/zstd"
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
@@ -162,10 +164,8 @@ func (p *Plan) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(z).Encode(f); err != nil {
-		return errors.Join(err, z.Close())
-	}
-	return z.Close()
+	// As encoding/json writes it, but straight into the file: with thousands of accounts the text is long.
+	return errors.Join(jsonv2.MarshalWrite(z, f, jsonv1.DefaultOptionsV1()), z.Close())
 }
 
 // ReadPlan reads a plan file. ErrNotPlan is in the chain when the file is something else; another error says that it
@@ -193,9 +193,8 @@ func ReadPlan(r io.Reader) (*Plan, error) {
 		return nil, fmt.Errorf("plan file has format %d; this version of Weir reads %d. Plan again", head.Format, planFormatV1)
 	}
 	var f planV1
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields() // what this build does not know might be what was approved
-	if err := d.Decode(&f); err != nil {
+	// What this build does not know might be what was approved.
+	if err := jsonv2.Unmarshal(data, &f, jsonv1.DefaultOptionsV1(), jsonv2.RejectUnknownMembers(true)); err != nil {
 		return nil, fmt.Errorf("plan file is damaged: %w", err)
 	}
 	p := &Plan{

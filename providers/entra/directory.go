@@ -39,7 +39,7 @@ func (c *Client) ReadDirectoryFrom(ctx context.Context, base *cache.Directory) (
 		if col == nil || col.Link == "" {
 			return nil
 		}
-		return &cachedList{col, directory.Base{Generation: base.Name, Hash: base.Digest, Objects: col.Len(), At: base.Read, Full: full}}
+		return &cachedList{col, &directory.Base{Generation: base.Name, Hash: base.Digest, Objects: col.Len(), At: base.Read, Full: full}}
 	}
 	var users, groups, contacts list
 	var domains []string
@@ -140,13 +140,13 @@ func (l *list) full(now time.Time) time.Time {
 // cachedList is a list to go on from.
 type cachedList struct {
 	col  *cache.Collection
-	base directory.Base
+	base *directory.Base // apart from the list, so that a proof, which lives as long as the plan, does not keep the people
 }
 
 // follow goes on from a cached list. done is false when it must be read in full; the note then says why.
 func follow[T any, P wireObject[T]](ctx context.Context, c *Client, source string, from *cachedList, take func([]T) error) (l list, done bool) {
 	col := from.col
-	l = list{col: col, proof: directory.Proof{Source: source, Count: -1, At: c.now().UTC(), Base: &from.base}}
+	l = list{col: col, proof: directory.Proof{Source: source, Count: -1, At: c.now().UTC(), Base: from.base}}
 	full := func(err error) (list, bool) {
 		return list{note: fmt.Sprintf("the %s were read in full: %v", source, err)}, false
 	}
