@@ -96,7 +96,8 @@ func (p *Part) Approve(reviewed *Part, also func(address string, item Item) bool
 	p.Omit(late...)
 }
 
-// Omit leaves items of the part out. It fills in what the part knows of them; an address without an item is ignored.
+// Omit leaves items of the part out. It fills in what the part knows of them; an address without an item is ignored, and
+// one that is left out already is left out as is said now.
 func (p *Part) Omit(list ...Omission) {
 	changes := make(map[string]*Change, len(p.Changes))
 	for _, c := range p.Changes {
@@ -109,6 +110,10 @@ func (p *Part) Omit(list ...Omission) {
 			decisions[AccountAddress(p.AccountPolicy, d.Address)] = d
 		}
 	}
+	place := make(map[string]int, len(p.Omissions)+len(list))
+	for i := range p.Omissions {
+		place[p.Omissions[i].Address] = i
+	}
 	for _, o := range list {
 		switch d, c := decisions[o.Address], changes[o.Address]; {
 		case d != nil:
@@ -118,6 +123,11 @@ func (p *Part) Omit(list ...Omission) {
 		default:
 			continue
 		}
+		if i, there := place[o.Address]; there {
+			p.Omissions[i] = o
+			continue
+		}
+		place[o.Address] = len(p.Omissions)
 		p.Omissions = append(p.Omissions, o)
 	}
 }

@@ -122,6 +122,13 @@ func TestOmit(t *testing.T) {
 	if _, changed := decided().Skips(want); changed {
 		t.Error("a part that leaves nothing out changes skips")
 	}
+
+	// The last word counts, and counts once.
+	before := len(p.Omissions)
+	p.Omit(Omission{Address: mail("kate"), By: "robin"})
+	if o := p.Omitted(mail("kate")); len(p.Omissions) != before || !o.Until.IsZero() || o.By != "robin" || o.UID != 3 {
+		t.Errorf("%d omissions, were %d: %+v", len(p.Omissions), before, o)
+	}
 }
 
 // TestOmissionsTravel: a kept plan that is taken up again leaves out what was left out.

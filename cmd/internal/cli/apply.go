@@ -204,17 +204,23 @@ func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o pla
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	o.destroy, o.includeAdopted, o.targets, o.excludes, o.replace = p.Destroy, p.IncludeAdopted, p.Targets, p.Excludes, p.Replace
+	before, err := w.approvedBefore(ctx, p, f, name, &plan)
+	if err != nil {
+		return err
+	}
 	if plan.resumed {
 		if err := w.showLeft(ctx, p, f, o, plan); err != nil {
 			return err
 		}
 	}
-	if f.review || len(f.skips) > 0 {
+	leaving := f.review || len(f.skips) > 0
+	if leaving {
 		list, err := w.reviewed(p, f)
 		if err != nil {
 			return err
 		}
 		if f.review {
+			before.untick(list)
 			if err := w.reviewSaved(ctx, p, list); err != nil {
 				return err
 			}
@@ -223,6 +229,11 @@ func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o pla
 			return err
 		}
 		plan = w.keep(ctx, p) // to go on with the file would be to go on with all that is in it
+	}
+	if leaving || !plan.resumed {
+		if remembered := w.remember(ctx, file.digest, p, plan.digest); remembered && plan.command == "" {
+			plan.command = a.goOn(c, name)
+		}
 	}
 	return w.apply(ctx, p, f, o, plan)
 }
