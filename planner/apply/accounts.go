@@ -581,7 +581,7 @@ func (r *run) accountState(d *dirsync.Decision, made *directory.Account) *state.
 	r.mu.Unlock()
 	var prev *dirsync.Known
 	if old != nil {
-		prev = &dirsync.Known{Address: old.Address, Converted: old.Converted, Disabled: old.Disabled}
+		prev = &dirsync.Known{Address: old.Address, UID: old.UID, Converted: old.Converted, Disabled: old.Disabled}
 	}
 	uid := 0
 	if made != nil {

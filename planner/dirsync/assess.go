@@ -211,7 +211,7 @@ func (d *decider) compare(u *unit) {
 		d.incomplete(u)
 		return
 	}
-	if a.Type == directory.FunctionalAccount && v.want != wantFunctional && (k == nil || !k.Created && !k.Converted) {
+	if a.Type == directory.FunctionalAccount && v.want != wantFunctional && !u.created() && !u.converted() {
 		d.undecided(u)
 		return
 	}
@@ -255,7 +255,7 @@ func (d *decider) compare(u *unit) {
 	w.Record = after.Address
 	w.Owned = owned
 	w.Adopt = k == nil
-	w.Created = k != nil && k.Created
+	w.Created = u.created()
 	w.Cause = d.cause(u)
 	w.Reasons = append(w.Reasons, actionReason(action, a, after, k))
 	if w.Cause == CauseDrift {
@@ -384,7 +384,7 @@ func (d *decider) unchanged(u *unit, linked bool, owned []string) {
 			d.res.Links = make([]Link, 0, len(d.accounts)) // a first run adopts nearly all
 		}
 		if k != nil {
-			l.From, l.Created, l.Converted, l.Disabled = k.Address, k.Created, k.Converted, k.Disabled && !a.Active
+			l.From, l.Created, l.Converted, l.Disabled = k.Address, u.created(), u.converted(), k.Disabled && !a.Active
 			if linked {
 				l.Reasons = append(l.Reasons, Reason{Text: "Its account was renamed in Essentials as in the directory."})
 			}
@@ -402,7 +402,7 @@ func (d *decider) unchanged(u *unit, linked bool, owned []string) {
 	}
 	if k.UID != a.UID || k.Kind != e.Kind || k.Hash != hash || !slices.Equal(k.Aliases, owned) {
 		n := *k
-		n.Hash = hash
+		n.Hash, n.Created, n.Converted = hash, u.created(), u.converted()
 		n.UID, n.Kind, n.Aliases, n.GoneSince = a.UID, e.Kind, owned, time.Time{}
 		d.res.Learned = append(d.res.Learned, n)
 	}
@@ -415,7 +415,7 @@ func (d *decider) compareHosted(u *unit, linked bool) {
 	after := *a
 	exempt, action := "", Convert
 	switch {
-	case v.want == wantFunctional && a.Type == directory.FunctionalAccount && !a.Active && k != nil && k.Converted:
+	case v.want == wantFunctional && a.Type == directory.FunctionalAccount && !a.Active && u.converted():
 		after.Active, action = true, Enable // it was converted so that it goes on receiving
 	case v.want == wantFunctional && !e.Kind.IsGroup() && a.Type != directory.FunctionalAccount && !a.Type.IsAdmin():
 		after.Type, after.Active, exempt = directory.FunctionalAccount, true, "add"
@@ -453,7 +453,7 @@ func (d *decider) compareHosted(u *unit, linked bool) {
 	w.Exempt = exempt
 	w.Owned = d.ownedAliases(u, &after)
 	w.Adopt = k == nil
-	w.Created = k != nil && k.Created
+	w.Created = u.created()
 	w.Cause = d.cause(u)
 	w.Reasons = append(w.Reasons, actionReason(action, a, &after, k))
 	if exempt != "" {
@@ -471,7 +471,7 @@ func (d *decider) newWork(u *unit, action Action, after *directory.Account, reas
 		w.Address = after.Address
 	}
 	if u.known != nil {
-		w.Created = u.known.Created
+		w.Created = u.created()
 		// An account that somebody else renamed stays under the address that state knows, so that what names it by that
 		// address goes on meaning it.
 		w.Record = u.known.Address

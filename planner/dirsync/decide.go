@@ -88,6 +88,21 @@ type unit struct {
 	verdict verdict
 }
 
+// replaced says that another account has the place of the one that state remembers: somebody deleted that in Essentials and
+// made this. What Weir did to the old one says nothing about it.
+func (u *unit) replaced() bool {
+	return u.known != nil && u.account != nil && u.known.UID != 0 && u.account.UID != 0 && u.known.UID != u.account.UID
+}
+
+// created says that Weir made the account that is there.
+func (u *unit) created() bool { return u.known != nil && u.known.Created && !u.replaced() }
+
+// converted says that Weir made a functional account of a user here. A user in its place undoes that; a functional account
+// in its place is somebody's own.
+func (u *unit) converted() bool {
+	return u.known != nil && u.known.Converted && !(u.replaced() && u.account.Type == directory.FunctionalAccount)
+}
+
 // work is a decision in the making.
 type work struct {
 	Decision

@@ -30,8 +30,8 @@ func (d *decider) directoryPart(u *unit, after *directory.Account, owned []strin
 	b := *after
 	switch {
 	case functional(a) == functional(&b):
-	case functional(&b) && !k.Converted:
-	case functional(a) && (k.Converted || k.Kind != "" && k.Kind != u.entry.Kind):
+	case functional(&b) && !u.converted():
+	case functional(a) && (u.converted() || k.Kind != "" && k.Kind != u.entry.Kind):
 	default:
 		b.Type = a.Type
 	}

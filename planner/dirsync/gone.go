@@ -61,14 +61,14 @@ func (d *decider) remove(u *unit, reasons []Reason) {
 		kind = u.entry.Kind
 	case k != nil && k.Kind != "":
 		kind = k.Kind
-	case a.Type == directory.FunctionalAccount && (k == nil || !k.Converted):
+	case a.Type == directory.FunctionalAccount && !u.converted():
 		kind = directory.DistributionGroup
 	}
 	rule := "R25"
 	if kind.IsGroup() {
 		rule = "R26"
 	}
-	handMade := a.Type == directory.FunctionalAccount && k != nil && !k.Created && !k.Converted && (k.Kind == "" || k.Kind == directory.User || k.Kind == directory.UnknownKind)
+	handMade := a.Type == directory.FunctionalAccount && k != nil && !u.created() && !u.converted() && (k.Kind == "" || k.Kind == directory.User || k.Kind == directory.UnknownKind)
 	switch {
 	case !d.switches(kind).Remove:
 		d.skip(u, SkipRemoveOff, append(reasons, Reason{Rule: rule, Text: "The policy says remove = false for it."}))
@@ -169,7 +169,7 @@ func (d *decider) delete(u *unit, since time.Time, reasons []Reason) {
 	w.Cause = d.goneCause(u, w.Action)
 	w.Adopt = u.known == nil
 	w.Gone = u.entry == nil
-	if d.p.Engine == EngineEssentials && u.known != nil && u.known.Converted {
+	if d.p.Engine == EngineEssentials && u.converted() {
 		w.Exempt = "remove"
 	}
 }

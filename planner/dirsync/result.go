@@ -246,7 +246,7 @@ func (d *Decision) Remember(prev *Known, policy string, uid int) (Known, bool) {
 		Hash: ownedHash(asked, d.Owned), Aliases: d.Owned, Created: d.Created, GoneSince: d.GoneSince,
 	}
 	if d.After.Type == directory.FunctionalAccount && d.Action != Add {
-		k.Converted = d.Before.Type != directory.FunctionalAccount || prev != nil && prev.Converted
+		k.Converted = d.Before.Type != directory.FunctionalAccount || prev != nil && prev.Converted && (prev.UID == 0 || prev.UID == d.UID)
 	}
 	if !d.After.Active {
 		k.Disabled = d.Before.Active || prev != nil && prev.Disabled

@@ -616,6 +616,39 @@ var table = []struct {
 		f.req.Policy.Users.Add = false
 	}, []string{"skip alice add_off"}},
 	{"account made again by hand under a new id", func(f *fixture) { f.person("alice").a.UID = 7 }, nil},
+	{"a user made again by hand is the leaver's all the same", func(f *fixture) {
+		p := f.leaver("alice")
+		p.k.Created = true
+		p.a.UID = 7
+	}, []string{"disable alice (directory) loses alice"}},
+	{"a functional account made by hand in place of ours is a person's matter", func(f *fixture) {
+		p := f.person("alice")
+		p.k.Created = true
+		f.vanish(p.a)
+		f.account("alice", directory.FunctionalAccount).UID = 7
+	}, []string{"skip alice undecided"}},
+	{"a functional account made by hand in place of the leaver's goes on receiving", func(f *fixture) {
+		p := f.leaver("alice")
+		p.k.Created = true
+		f.vanish(p.a)
+		f.account("alice", directory.FunctionalAccount).UID = 7
+	}, []string{"skip alice gone_kept"}},
+	{"and so does one in place of what Weir had converted", func(f *fixture) {
+		p := f.leaver("alice")
+		p.k.Converted = true
+		f.vanish(p.a)
+		f.account("alice", directory.FunctionalAccount).UID = 7
+	}, []string{"skip alice gone_kept"}},
+	{"the one that Weir made is disabled", func(f *fixture) {
+		p := f.leaver("alice")
+		p.k.Created = true
+		p.a.Type = directory.FunctionalAccount
+	}, []string{"disable alice (directory) loses alice"}},
+	{"a user in place of what Weir had converted is drift", func(f *fixture) {
+		p := f.place("alice", directory.SharedMailbox)
+		p.k.Converted = true
+		p.a.Type, p.a.UID = directory.EndUser, 7
+	}, []string{"convert alice functional_account (drift)"}},
 
 	{"an addition in doubt that did not happen is no drift", func(f *fixture) {
 		f.entry("alice", directory.User)
