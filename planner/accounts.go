@@ -412,12 +412,12 @@ func (p *Part) takeDownAccounts(req *Request) {
 	for a := range req.Prior.Accounts.All() {
 		p.AccountPolicy = a.Policy
 		before := live[a.Address]
-		if before == nil || before.Type.IsAdmin() || a.Ownership != state.Created && !req.IncludeAdopted {
+		if before == nil || before.Type.IsAdmin() || !madeHere(a, before) && !req.IncludeAdopted {
 			continue
 		}
 		result.Decisions = append(result.Decisions, dirsync.Decision{
 			Action: dirsync.Delete, Address: a.Address, UID: a.UID, ObjectID: a.ObjectID, Before: before,
-			Cause: string(Configuration), Destructive: true, Created: a.Ownership == state.Created,
+			Cause: string(Configuration), Destructive: true, Created: madeHere(a, before),
 			Loses:   append([]string{a.Address}, before.Aliases...),
 			Reasons: []dirsync.Reason{{Text: "everything that Weir made in this tenant is taken down"}},
 		})
@@ -430,6 +430,12 @@ func (p *Part) takeDownAccounts(req *Request) {
 	}
 	slices.SortFunc(result.StopsReceiving, func(a, b dirsync.Stop) int { return strings.Compare(a.Address, b.Address) })
 	p.Accounts = result
+}
+
+// madeHere reports whether Weir made the live account that has the address of the remembered one. One with another id was made
+// by somebody else after ours was gone.
+func madeHere(a *state.Account, live *directory.Account) bool {
+	return a.Ownership == state.Created && (a.UID == 0 || live.UID == 0 || a.UID == live.UID)
 }
 
 // accounted reports whether state accounts for everything in an organization that is about to be deleted; if not, it
@@ -454,7 +460,8 @@ func accounted(req *Request) (bool, string) {
 		}
 	}
 	for _, a := range req.Observed.Accounts.Accounts {
-		if !declared[a.Address] && req.Prior.Accounts.Get(a.Address) == nil {
+		known := req.Prior.Accounts.Get(a.Address)
+		if !declared[a.Address] && (known == nil || known.Ownership == state.Created && !madeHere(known, a) && !req.IncludeAdopted) {
 			return false, "it has the account " + a.Address + ", which Weir does not manage"
 		}
 	}

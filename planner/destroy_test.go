@@ -10,6 +10,7 @@ import (
 	"github.com/weir-project/weir/planner/dirsync"
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/state"
 )
 
 // tenantTypes are the types of an organization in their order, without any vendor.
@@ -150,5 +151,37 @@ func TestReplacementWaitsForWhatItNeeds(t *testing.T) {
 		if waits := p.Changes[1].Skipped != ""; waits != (action == Unknown) {
 			t.Errorf("%s: the replacement waits: %v", action.Word(), waits)
 		}
+	}
+}
+
+// TestTakedownLeavesWhatTookTheAccountsPlace: an account with the address of one that Weir made, and another id, was made by
+// somebody else. It stays, and so does an organization that has it.
+func TestTakedownLeavesWhatTookTheAccountsPlace(t *testing.T) {
+	for _, row := range []struct {
+		name          string
+		recorded, uid int
+		deleted       int
+	}{
+		{"the one that Weir made", 5, 5, 1},
+		{"its id was never seen", 0, 5, 1},
+		{"another in its place", 5, 9, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			live := mailAccount(true, "ann@x.example")
+			live.UID = row.uid
+			req := &Request{Destroy: true, Tenant: resource.Identity{Key: "x", PrimaryDomain: "x.example"}, Prior: &state.State{}, Observed: &Observation{
+				Objects:  map[string]Reading{"domain": {}},
+				Accounts: &directory.AccountReading{Proof: directory.Proof{Complete: true}, Accounts: []*directory.Account{live}},
+			}}
+			req.Prior.Accounts.Put(&state.Account{Address: "ann@x.example", UID: row.recorded, Policy: "sync_policy.p", Ownership: state.Created})
+			p := &Part{}
+			p.takeDownAccounts(req)
+			if got := len(p.Accounts.Decisions); got != row.deleted {
+				t.Errorf("%d accounts are deleted", got)
+			}
+			if ok, why := accounted(req); ok != (row.deleted > 0) {
+				t.Errorf("all of the organization is Weir's: %v %s", ok, why)
+			}
+		})
 	}
 }
