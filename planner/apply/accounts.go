@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-project/weir/planner"
@@ -126,8 +127,12 @@ func (r *run) settleAccounts(ctx context.Context) error {
 	return nil
 }
 
-// lift ends the exemption that an earlier run should have ended. An account that is functional by now goes on needing it.
+// lift ends the exemption that an earlier run should have ended. An account that is functional by now goes on needing it, and
+// so does one for which a block asks.
 func (r *run) lift(ctx context.Context, d state.Intent) error {
+	if r.blockExempts(d.Mail) {
+		return r.lifted(ctx, d)
+	}
 	for _, a := range r.Plan.Observed.Accounts.Accounts {
 		if a.Address == d.Mail && a.Type == directory.FunctionalAccount {
 			return r.lifted(ctx, d)
@@ -141,6 +146,22 @@ func (r *run) lift(ctx context.Context, d state.Intent) error {
 		return err
 	}
 	return r.lifted(ctx, d)
+}
+
+// blockExempts reports whether an exemption block, as it was applied last, has the address on the vendor's list.
+func (r *run) blockExempts(mail string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, obj := range r.State.Objects {
+		if obj.Type != "exemption" || obj.Values == cty.NilVal {
+			continue
+		}
+		all, _ := resource.Words(obj.Values, "protects")
+		if slices.ContainsFunc(all, func(x string) bool { return directory.Fold(x) == mail }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *run) lifted(ctx context.Context, d state.Intent) error {

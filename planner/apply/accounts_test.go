@@ -180,6 +180,27 @@ func TestExemptionBeforeAndAfterTheAccount(t *testing.T) {
 	}
 }
 
+// TestLiftLeavesWhatABlockExempts: an exemption that an earlier run was to end, and that a block asks for by now, stays.
+func TestLiftLeavesWhatABlockExempts(t *testing.T) {
+	for _, row := range []struct {
+		protects string
+		lifted   bool
+	}{{"a@t.example", false}, {"other@t.example", true}} {
+		w, j := newWriter(account(directory.EndUser)), newJournal()
+		w.exempt["a@t.example"] = true
+		j.durable.Objects = map[string]*state.Object{"exemption.e": {Address: "exemption.e", Type: "exemption",
+			Values: cty.ObjectVal(map[string]cty.Value{"protects": cty.SetVal([]cty.Value{cty.StringVal(row.protects)})})}}
+		lift := state.Intent{Op: "earlier", Address: "sync_policy.p", Mail: "a@t.example", Type: planner.LiftExemption, Action: "lift", NaturalKey: "a@t.example", Time: noon}
+		if err := j.Intend(t.Context(), []state.Intent{lift}); err != nil {
+			t.Fatal(err)
+		}
+		carryOut(t, w, j, &planner.Part{Accounts: &dirsync.Result{}}, time.Hour)
+		if w.exempt["a@t.example"] == row.lifted || len(j.durable.InDoubt) != 0 {
+			t.Errorf("%s is protected: still exempt %v, in doubt %v", row.protects, w.exempt["a@t.example"], j.durable.InDoubt)
+		}
+	}
+}
+
 func TestAllowanceIsRememberedBeforeTheFirstRemoval(t *testing.T) {
 	disable := account(directory.EndUser)
 	disable.Active = false
