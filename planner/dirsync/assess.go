@@ -450,13 +450,15 @@ func (d *decider) compareHosted(u *unit, linked bool) {
 	w := d.newWork(u, action, &after, append(d.chain(e, v), linkReasons(u, linked)...))
 	w.ask(&asked)
 	w.Record = after.Address
-	w.Exempt = exempt
+	if w.Exempt = exempt; exempt == "remove" {
+		w.Exempt = d.lifts(a)
+	}
 	w.Owned = d.ownedAliases(u, &after)
 	w.Adopt = k == nil
 	w.Created = u.created()
 	w.Cause = d.cause(u)
 	w.Reasons = append(w.Reasons, actionReason(action, a, &after, k))
-	if exempt != "" {
+	if exempt != "" && w.Exempt == exempt {
 		w.Reasons = append(w.Reasons, Reason{Rule: "R40", Text: "The vendor's sync must not see it as long as it is a functional account: its exemption is written first and removed last."})
 	}
 }

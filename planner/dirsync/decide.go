@@ -59,6 +59,8 @@ type decider struct {
 	groupByID map[string]*directory.Entry
 	domains   map[string]Domain
 	prot      protections
+	// protected are the addresses of safeguard.protected, once asked for.
+	protected map[string]bool
 
 	// accountsKnown and directoryComplete are the two proofs; kindsKnown that Exchange was read.
 	accountsKnown, directoryComplete, kindsKnown bool

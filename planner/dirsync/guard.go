@@ -55,10 +55,6 @@ func (d *decider) holdProtected(s *Safeguard) {
 	if len(s.Protected) == 0 {
 		return
 	}
-	protected := make(map[string]bool, len(s.Protected))
-	for _, a := range s.Protected {
-		protected[directory.Fold(a)] = true
-	}
 	var held []*work
 	for _, w := range d.works {
 		if !w.removal() {
@@ -68,13 +64,24 @@ func (d *decider) holdProtected(s *Safeguard) {
 		if w.Action == Delete || w.Action == Disable {
 			names = append(addresses(w.Before), w.Known)
 		}
-		if slices.ContainsFunc(names, func(x string) bool { return protected[x] }) {
+		if d.safeguarded(names...) {
 			held = append(held, w)
 		}
 	}
 	if len(held) > 0 {
 		d.hold(Hold{Limit: "protected", Count: len(held), Text: "safeguard.protected names it: it never stops receiving."}, held)
 	}
+}
+
+// safeguarded reports whether safeguard.protected names one of the addresses.
+func (d *decider) safeguarded(names ...string) bool {
+	if d.protected == nil {
+		d.protected = make(map[string]bool, len(d.p.Safeguard.Protected))
+		for _, a := range d.p.Safeguard.Protected {
+			d.protected[directory.Fold(a)] = true
+		}
+	}
+	return slices.ContainsFunc(names, func(x string) bool { return d.protected[x] })
 }
 
 func (d *decider) holdAdmins(s *Safeguard) {

@@ -1,8 +1,6 @@
 package dirsync
 
 import (
-	"slices"
-
 	"github.com/weir-project/weir/providers/directory"
 )
 
@@ -17,10 +15,20 @@ func (d *decider) unprotected(u *unit) string {
 	if a.Type == directory.FunctionalAccount && u.verdict.want == wantFunctional {
 		return "Without an exemption the vendor's sync deletes the functional account and makes a user."
 	}
-	for _, x := range addresses(a) {
-		if slices.ContainsFunc(d.p.Safeguard.Protected, func(p string) bool { return directory.Fold(p) == x }) {
-			return "safeguard.protected names it, and the vendor's sync knows no safeguard but its exemptions."
-		}
+	if d.safeguarded(addresses(a)...) {
+		return "safeguard.protected names it, and the vendor's sync knows no safeguard but its exemptions."
+	}
+	return ""
+}
+
+// lifts is "remove" when the account's exemption ends once it is a user again, and otherwise what keeps it: the vendor's sync
+// would not spare whom the safeguard protects.
+func (d *decider) lifts(a *directory.Account) string {
+	switch {
+	case !d.safeguarded(addresses(a)...):
+		return "remove"
+	case d.req.Exempt != nil && !d.req.Exempt[a.Address]:
+		return "add"
 	}
 	return ""
 }

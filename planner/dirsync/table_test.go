@@ -992,6 +992,11 @@ var table = []struct {
 		f.req.Policy.Engine, f.req.Exempt = EngineEssentials, map[string]bool{}
 		f.req.Policy.Safeguard.Protected = []string{"ceo@c.com"}
 	}, []string{"protect ceo (directory) exempt:add"}},
+	{"essentials: whom the safeguard protects stays exempt when it is a user again", func(f *fixture) {
+		f.place("ceo", directory.User).k.Converted = true
+		f.req.Policy.Engine, f.req.Exempt = EngineEssentials, map[string]bool{"ceo@c.com": true}
+		f.req.Policy.Safeguard.Protected = []string{"ceo@c.com"}
+	}, []string{"convert ceo end_user (directory)"}},
 	{"essentials: functional by hand, exempt by hand", func(f *fixture) {
 		f.entry("leo", directory.User)
 		f.account("leo", directory.FunctionalAccount)
