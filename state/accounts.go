@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -48,10 +49,8 @@ func (a *Accounts) list() []*Account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.sorted == nil {
-		a.sorted = make([]*Account, 0, len(a.all))
-		for _, address := range slices.Sorted(maps.Keys(a.all)) {
-			a.sorted = append(a.sorted, a.all[address])
-		}
+		a.sorted = slices.AppendSeq(make([]*Account, 0, len(a.all)), maps.Values(a.all))
+		slices.SortFunc(a.sorted, func(x, y *Account) int { return strings.Compare(x.Address, y.Address) })
 	}
 	return a.sorted
 }

@@ -12,8 +12,12 @@ const chunk = 64 << 10
 
 var chunkPool = sync.Pool{New: func() any { return new([chunk]byte) }}
 
+// pooled is how many pieces of one answer are kept for the next. The pool holds on to what it has for two collections,
+// which is too long for the 70 MB of a list that comes once in a run.
+const pooled = 64
+
 // body is an answer in memory, in pieces: a list of 90 MB is not copied each time that it outgrows its buffer, and what
-// was read of it is free for the next answer before the rest was looked at. Not safe for concurrent use.
+// was read of it is free before the rest was looked at. Not safe for concurrent use.
 type body struct {
 	pieces []*[chunk]byte
 	at     int   // read so far of the first piece
@@ -61,16 +65,24 @@ func (b *body) Read(p []byte) (int, error) {
 	b.at += n
 	b.left -= int64(n)
 	if b.at == chunk {
-		chunkPool.Put(b.pieces[0])
+		b.free(0)
 		b.pieces, b.at = b.pieces[1:], 0
 	}
 	return n, nil
 }
 
+// free lets go of one of the pieces that are left; the last ones are for the next answer.
+func (b *body) free(i int) {
+	if len(b.pieces)-i <= pooled {
+		chunkPool.Put(b.pieces[i])
+	}
+	b.pieces[i] = nil
+}
+
 // Close implements io.Closer; what was not read is gone.
 func (b *body) Close() error {
-	for _, piece := range b.pieces {
-		chunkPool.Put(piece)
+	for i := range b.pieces {
+		b.free(i)
 	}
 	b.pieces, b.at, b.left = nil, 0, 0
 	return nil
