@@ -539,8 +539,8 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 			err = fmt.Errorf("%w: %w", cause, err) // whatever failed, failed because of that
 		}
 	}()
-	if working.Blank() && u.tenant != nil {
-		if former, err := w.former(leaseCtx, u); err != nil {
+	if working.Bare() && u.tenant != nil {
+		if former, err := w.former(leaseCtx, u, true); err != nil {
 			return nil, err
 		} else if former != nil {
 			return nil, fmt.Errorf("state has %s under the key %q, and the plan did not say that it moves; plan again", u.identity.PrimaryDomain, former.Tenant.Key)

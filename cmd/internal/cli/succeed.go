@@ -52,8 +52,9 @@ func (k *knownHeads) list(ctx context.Context, bucket *store.Bucket) ([]state.Te
 }
 
 // former finds the tenant in state that no block claims and that is of the unit's organization, other than by its own
-// key; nil when there is none that remembers anything.
-func (w *workspace) former(ctx context.Context, u *unit) (*state.State, error) {
+// key; nil when there is none that remembers anything. One that has been released, of which only people's words are left,
+// is found if words is true and no other is there: they are taken over by a tenant that begins, not by one that lives.
+func (w *workspace) former(ctx context.Context, u *unit, words bool) (*state.State, error) {
 	heads, err := w.heads.list(ctx, w.bucket)
 	if err != nil {
 		return nil, err
@@ -71,11 +72,14 @@ func (w *workspace) former(ctx context.Context, u *unit) (*state.State, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.Blank() {
+		switch {
+		case s.Blank() || s.Bare() && (!words || found != nil && !found.Bare()):
 			continue
-		}
-		if found != nil {
-			return nil, fmt.Errorf("%s has no state yet, and state has its organization %s twice, under the keys %q and %q: give the block the key of the one to keep, and release the other", named(u.key), u.identity.PrimaryDomain, found.Tenant.Key, meta.Key)
+		case found == nil || found.Bare() && !s.Bare():
+		case s.Bare():
+			return nil, fmt.Errorf("%s has no state yet, and under the keys %q and %q state has whom a person left out in its organization %s: end that under one of them with weir state rm; weir state show lists it", named(u.key), min(found.Tenant.Key, meta.Key), max(found.Tenant.Key, meta.Key), u.identity.PrimaryDomain)
+		default:
+			return nil, fmt.Errorf("%s has no state yet, and state has its organization %s twice, under the keys %q and %q: give the block the key of the one to keep, and release the other", named(u.key), u.identity.PrimaryDomain, min(found.Tenant.Key, meta.Key), max(found.Tenant.Key, meta.Key))
 		}
 		found = s
 	}
@@ -85,17 +89,20 @@ func (w *workspace) former(ctx context.Context, u *unit) (*state.State, error) {
 // succeed gives the unit the state that another key has of its organization. Where a run died before that was forgotten
 // there, the unit has its own, and what is left of the change is to forget.
 func (w *workspace) succeed(ctx context.Context, u *unit, own *state.State) (*state.State, error) {
-	if u.tenant == nil || !own.Blank() && !w.whole() {
+	if u.tenant == nil || !own.Bare() && !w.whole() {
 		return own, nil
 	}
-	former, err := w.former(ctx, u)
+	former, err := w.former(ctx, u, own.Bare())
 	if err != nil || former == nil {
 		return own, err
 	}
 	switch {
-	case own.Blank():
+	case own.Bare():
 		u.former = former.Tenant.Key
 		former.Tenant.Key = u.key
+		if !own.Blank() {
+			former = own.Succeed(former)
+		}
 		return former, nil
 	case own.Covers(former):
 		u.former = former.Tenant.Key
@@ -128,7 +135,7 @@ func (w *workspace) buildClaimed(ctx context.Context, u *unit, t *config.Tenant,
 	if err != nil {
 		return nil, true, err
 	}
-	if now.Blank() || now.Covers(prior) {
+	if now.Bare() || now.Covers(prior) {
 		return nil, true, nil // a line of its block's part
 	}
 	part = &planner.Part{Tenant: u.identity, Address: u.address, Status: planner.Held, Serial: prior.Serial, Lineage: prior.Lineage}
@@ -184,8 +191,8 @@ func (w *workspace) changeKey(ctx context.Context, from, to string, o store.Acqu
 	defer func() { err = errors.Join(err, giveFresh()) }()
 	now := fresh.State()
 	switch {
-	case now.Blank():
-		if err := fresh.Replace(fresh.Context(), now.Keep(now.Succeed(was)), fmt.Sprintf("the key changed from %s", from)); err != nil {
+	case now.Bare():
+		if err := fresh.Replace(fresh.Context(), now.Succeed(was), fmt.Sprintf("the key changed from %s", from)); err != nil {
 			return false, err
 		}
 	case !now.Covers(was):

@@ -147,10 +147,10 @@ func (w *workspace) planSync(ctx context.Context, u *unit, o planOptions) (*plan
 	}
 	nothing := &planner.Part{Tenant: u.identity, Address: u.address, Status: planner.Ready, Serial: prior.Serial, Lineage: prior.Lineage}
 	switch {
-	case prior.Blank() && u.unclaimed != nil:
+	case prior.Bare() && u.unclaimed != nil:
 		return nil, nil, nil
-	case prior.Blank():
-		former, err := w.former(ctx, u)
+	case prior.Bare():
+		former, err := w.former(ctx, u, false)
 		if err != nil || former == nil {
 			return nothing, []string{"nothing was ever applied to it, so there is no policy to go by: weir apply."}, err
 		}
