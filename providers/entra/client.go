@@ -44,6 +44,7 @@ type Client struct {
 	apps map[string]string // object id of a service principal → its client id, and back
 	off  map[string]bool   // by object id of a service principal: it was disabled when last read
 	data *directoryData    // of data "directory", read once
+	home bool              // the directory that answers was seen to be the tenant's
 }
 
 // New returns a client; nothing is sent yet. The vendor's own middleware is left out: its order is random and its retries

@@ -107,6 +107,8 @@ func changes[T any, P wireObject[T]](ctx context.Context, c *Client, source, lin
 			return nil, "", pages, &resource.Error{Op: "read changes of " + source, Kind: resource.ErrUnavailable, Detail: "the last page has no delta link: the list ended early"}
 		case links[p.next]:
 			return nil, "", pages, &resource.Error{Op: "read changes of " + source, Kind: resource.ErrUnavailable, Detail: "the link to the next page leads back"}
+		case pages >= maxChanges:
+			return nil, "", pages, &lostError{fmt.Sprintf("the changes do not end after %d pages", pages)}
 		}
 		links[p.next] = true
 		link = p.next
@@ -386,6 +388,11 @@ type deltaMember struct {
 	Removed *removed `json:"@removed"`
 }
 
+// lists says that it tells of members, if only that there are none, or that they are hidden.
+func (g *deltaGroup) lists() bool {
+	return g.Members != nil || (&wireGroup{Visibility: &g.Visibility.value}).hidden()
+}
+
 func (g *deltaGroup) decode(r *jsonstream.Reader) error { return decodeItem(r, g) }
 
 func (g *deltaGroup) object() string { return strings.ToLower(g.ID) }
@@ -434,6 +441,10 @@ func mergeGroups(col *cache.Collection, items []deltaGroup) error {
 		case after == nil:
 			col.Remove(id)
 			continue
+		}
+		if old := col.Get(id); old == nil && !slices.ContainsFunc(pieces, (*deltaGroup).lists) {
+			// A group that is back has the members that it had, of which a delta tells those that changed (inferred).
+			return &lostError{"group " + id + " was not known, and nothing is said of its members"}
 		}
 		var err error
 		if after.Members, err = members(after.Members, pieces); err != nil {

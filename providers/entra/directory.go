@@ -13,10 +13,11 @@ import (
 
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/directory/cache"
+	"github.com/weir-project/weir/providers/resource"
 )
 
 // ReadDirectory reads the whole directory: users, groups with their direct members, contacts and verified domains. An
-// error means that no user was read. In every other case Proof says whether the reading is complete; nothing destructive
+// error means that no user was read, or those of another directory than the tenant's. In every other case Proof says whether the reading is complete; nothing destructive
 // may follow from one that is not. Mailbox kinds and dynamic groups are not in it: directory.Merge adds them.
 func (c *Client) ReadDirectory(ctx context.Context) (*directory.Reading, error) {
 	r, _, err := c.ReadDirectoryFrom(ctx, nil)
@@ -61,6 +62,13 @@ func (c *Client) ReadDirectoryFrom(ctx context.Context, base *cache.Directory) (
 		domains, domainsProof = c.readDomains(ctx)
 		return nil
 	})
+	var unsettled error
+	work.Go(func() error {
+		if unsettled = c.settled(ctx); errors.Is(unsettled, resource.ErrInvalid) {
+			return unsettled
+		}
+		return nil
+	})
 	if err := work.Wait(); err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +98,11 @@ func (c *Client) ReadDirectoryFrom(ctx context.Context, base *cache.Directory) (
 		}
 	}
 	join(r.Entries, r.Groups)
-	r.Proof = whole([]directory.Proof{users.proof, groups.proof, contacts.proof, domainsProof}, r)
+	parts := []directory.Proof{users.proof, groups.proof, contacts.proof, domainsProof}
+	if unsettled != nil {
+		parts = append(parts, directory.Proof{Source: "organization", Count: -1, At: at, Problem: "whose directory this is could not be read: " + unsettled.Error()})
+	}
+	r.Proof = whole(parts, r)
 	r.Proof.At = at
 	r.Proof.Continued = true
 	for _, l := range []*list{&users, &groups, &contacts} {

@@ -43,6 +43,9 @@ func every[T any, C collection[T]](c *Client, op, need, link string, get func(li
 		if seen[next] {
 			return nil, &resource.Error{Op: op, Kind: resource.ErrUnavailable, Detail: "the link to the next page leads back"}
 		}
+		if len(seen) >= maxEmpty {
+			return nil, &resource.Error{Op: op, Kind: resource.ErrUnavailable, Detail: "the list of pages does not end"}
+		}
 		seen[next] = true
 		link = next
 	}
@@ -123,4 +126,22 @@ func (c *Client) organization(ctx context.Context) (company, error) {
 			Hint: "entra_tenant_id and the microsoft provider's credential disagree"}
 	}
 	return o, nil
+}
+
+// settled makes sure, once, that the directory that answers is the tenant's: a credential such as a managed identity has a
+// directory of its own. resource.ErrInvalid says that it is another one; any other error that it is not known.
+func (c *Client) settled(ctx context.Context) error {
+	c.mu.Lock()
+	known := c.home
+	c.mu.Unlock()
+	if known {
+		return nil
+	}
+	if _, err := c.organization(ctx); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.home = true
+	return nil
 }

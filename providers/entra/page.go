@@ -109,6 +109,14 @@ type walk struct {
 	end *string
 }
 
+// The bounds of a list whose links never end. Pages may be empty ("Paging Microsoft Graph data in your app"), but not
+// one after the other without end. maxChanges is of changes, which are dearer than the whole list long before.
+const (
+	maxPages   = 100_000
+	maxEmpty   = 1000
+	maxChanges = 5000
+)
+
 // each follows a list and gives the items of each page to take, which may keep what they point to but not the slice. The
 // proof has a problem when anything makes the list doubtful; an error means that not even the first page was read. An
 // error of take is a problem.
@@ -120,7 +128,7 @@ func each[T any, P wireObject[T]](ctx context.Context, c *Client, w walk, take f
 	var body bytes.Buffer
 	var items []T
 	reader := jsonstream.New(&body)
-	for {
+	for empty := 0; ; {
 		err := c.bulk(ctx, link, w.eventual, &body)
 		if err != nil {
 			err = failure("read "+w.source, "", "Directory.Read.All", err)
@@ -150,7 +158,13 @@ func each[T any, P wireObject[T]](ctx context.Context, c *Client, w walk, take f
 		if p.count != nil {
 			proof.Count = *p.count
 		}
+		if empty++; len(items) > 0 {
+			empty = 0
+		}
 		switch {
+		case p.next != "" && (empty >= maxEmpty || proof.Pages >= maxPages):
+			proof.Problem = "the list of pages does not end"
+			return proof, nil
 		case len(items) > 0 && seen[p.digest]:
 			proof.Problem = fmt.Sprintf("page %d came a second time", proof.Pages)
 			return proof, nil

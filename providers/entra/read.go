@@ -96,7 +96,7 @@ var errTwice = errors.New("an object came a second time")
 type unique map[string]bool
 
 func (u unique) add(id string) error {
-	switch {
+	switch id = strings.ToLower(id); {
 	case id == "":
 		return errors.New("an object has no id")
 	case u[id]:
@@ -140,9 +140,10 @@ func (c *Client) readUsers(ctx context.Context) ([]*directory.Entry, directory.P
 func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link string, proof directory.Proof) {
 	type group struct {
 		wireGroup
-		members map[string]bool
+		members, left map[string]bool
 	}
-	all := map[string]*group{}
+	all, deleted := map[string]*group{}, map[string]bool{}
+	doubts := map[string]bool{} // what the order of the pieces would decide
 	w := walk{source: "groups", first: "/groups/delta?$select=" + groupFields + ",members", delta: true, end: &link}
 	proof, err := each(ctx, c, w, func(page []wireGroup) error {
 		for i := range page {
@@ -152,7 +153,7 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 			}
 			id := strings.ToLower(piece.ID)
 			if piece.Removed != nil {
-				delete(all, id) // deleted groups turn up even in the first round
+				deleted[id] = true // deleted groups turn up even in the first round
 				continue
 			}
 			g := all[id]
@@ -163,13 +164,16 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 			}
 			g.merge(piece)
 			for _, m := range piece.Members {
-				if m.ID == "" {
+				member := strings.ToLower(m.ID)
+				switch {
+				case member == "":
 					return fmt.Errorf("a member of group %s has no id", id)
-				}
-				if m.Removed != nil {
-					delete(g.members, strings.ToLower(m.ID))
-				} else {
-					g.members[strings.ToLower(m.ID)] = true
+				case m.Removed == nil:
+					g.members[member] = true
+				case g.left == nil:
+					g.left = map[string]bool{member: true}
+				default:
+					g.left[member] = true
 				}
 			}
 		}
@@ -178,6 +182,33 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 	if err != nil {
 		proof.Problem = err.Error()
 		return nil, "", proof
+	}
+	for id, g := range all {
+		for member := range g.left {
+			if g.members[member] {
+				doubts[id] = true
+			}
+		}
+		if deleted[id] {
+			doubts[id] = true
+		}
+	}
+	if len(doubts) > maxDoubts && proof.Problem == "" {
+		proof.Problem = fmt.Sprintf("%d groups came in pieces that contradict each other", len(doubts))
+	}
+	for id := range doubts {
+		if proof.Problem != "" {
+			break
+		}
+		_, present, err := c.Confirm(ctx, id)
+		if err == nil && present {
+			all[id].members, err = c.members(ctx, id)
+		} else if err == nil {
+			delete(all, id)
+		}
+		if err != nil {
+			proof.Problem = fmt.Sprintf("group %s came in pieces that contradict each other, and could not be asked for: %v", id, err)
+		}
 	}
 	out = make([]*directory.Entry, 0, len(all))
 	for _, g := range all {
@@ -195,6 +226,34 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 	proof.Objects = len(out)
 	c.agree(ctx, &proof, len(out))
 	return out, link, proof
+}
+
+// members asks for the direct members of one group, by object id.
+func (c *Client) members(ctx context.Context, group string) (map[string]bool, error) {
+	out := map[string]bool{}
+	w := walk{source: "members of group " + group, first: "/groups/" + group + "/members?$select=id&$count=true&$top=" + pageSize, eventual: true}
+	proof, err := each(ctx, c, w, func(page []wireMember) error {
+		for _, m := range page {
+			id := strings.ToLower(m.ID)
+			switch {
+			case id == "":
+				return errors.New("a member has no id")
+			case out[id]:
+				return fmt.Errorf("%w: %s", errTwice, id)
+			}
+			out[id] = true
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case proof.Problem != "":
+		return nil, errors.New(proof.Problem)
+	case proof.Count >= 0 && proof.Count != len(out):
+		return nil, fmt.Errorf("%d members were read, and the directory says it has %d", len(out), proof.Count)
+	}
+	return out, nil
 }
 
 func (c *Client) readContacts(ctx context.Context) ([]*directory.Entry, directory.Proof) {
