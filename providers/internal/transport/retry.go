@@ -163,7 +163,8 @@ func (s *retry) again(r *http.Request, response *http.Response, err error, n int
 	refused := response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusServiceUnavailable && asked
 	switch {
 	case refused && asked:
-		return true, after + time.Duration(0.1*s.random()*float64(after)) // not all waiters at once
+		// Not all waiters at once. A wait that is ages long must not overflow to none.
+		return true, min(after, maxWait) + time.Duration(0.1*s.random()*float64(min(after, maxWait)))
 	case refused, repeatable(r) && (retriable(response.StatusCode) || s.isTransient(response)):
 		return true, max(after, s.pause(n))
 	}
@@ -225,6 +226,9 @@ func final(err error) bool {
 	return errors.As(err, &refused) || errors.As(err, &host) || errors.As(err, &large) || errors.As(err, &credential) || errors.As(err, &certificate) ||
 		errors.As(err, &name) && name.IsNotFound || errors.Is(err, context.Canceled)
 }
+
+// maxWait is longer than any budget.
+const maxWait = 10 * 365 * 24 * time.Hour
 
 // retryAfter reads seconds, also fractional, or a date.
 func retryAfter(value string, now time.Time) (time.Duration, bool) {

@@ -331,6 +331,8 @@ func TestPauses(t *testing.T) {
 		{"past date", []string{"Sat, 21 Nov 2020 12:00:09 GMT"}, Retry{}, 0, []time.Duration{0}},
 		{"nonsense", []string{"soon"}, Retry{}, 0.5, []time.Duration{time.Second}},
 		{"negative", []string{"-5"}, Retry{}, 0.5, []time.Duration{time.Second}},
+		{"a date that is ages away", []string{"Fri, 31 Dec 9999 23:59:59 GMT"}, Retry{}, 0.5, nil},
+		{"seconds without end", []string{"1e300"}, Retry{}, 0.5, nil},
 		{"over the budget", []string{"121"}, Retry{}, 0, nil},
 		{"within the budget", []string{"119"}, Retry{}, 0, []time.Duration{119 * time.Second}},
 		{"budget used up", []string{"70", "70"}, Retry{}, 0, []time.Duration{70 * time.Second}},
