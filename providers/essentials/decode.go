@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -180,8 +181,8 @@ func decodeOne(r io.Reader, v any) error {
 }
 
 // decodeList reads a list of objects in any of its envelopes, {"name": […]}, {"data": […]} or […]. each reads one element,
-// so that a list of 200,000 accounts is never held twice. An object without such a list, a list that breaks off and
-// anything behind the list are errors.
+// so that a list of 200,000 accounts is never held twice. An object without such a list, a list that breaks off, errors
+// beside the list and anything behind it are errors.
 func decodeList(in io.Reader, name string, each func(*jsonstream.Reader) error) error {
 	r := jsonstream.New(in)
 	elements := func() error {
@@ -211,6 +212,16 @@ func decodeList(in io.Reader, name string, each func(*jsonstream.Reader) error) 
 	found := false
 	err := r.Object(func(key []byte) error {
 		switch {
+		case string(key) == "errors", string(key) == "error", string(key) == "error_message":
+			// Errors may stand beside what did succeed (seen in clients): then the list lacks something.
+			raw, err := r.Raw()
+			if err != nil {
+				return err
+			}
+			if said := bytes.TrimSpace(raw); !slices.Contains([]string{"null", "[]", "{}", `""`, "false", "0"}, string(said)) {
+				return fmt.Errorf("the answer holds errors beside the list of %s: %s", name, clip(string(said)))
+			}
+			return nil
 		case string(key) != name && string(key) != "data":
 			return nil
 		case found:
