@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -179,6 +180,9 @@ func TestUnusable(t *testing.T) {
 					t.Fatalf("%v, %v", d, err)
 				}
 				return
+			}
+			if strings.Contains(fmt.Sprint(err), "newer") != (name == "manifest of a newer") {
+				t.Errorf("%v", err)
 			}
 			if d != nil || err == nil || row.want != errAny && !errors.Is(err, row.want) {
 				t.Errorf("%v, %v", d, err)

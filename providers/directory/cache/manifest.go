@@ -21,8 +21,8 @@ const (
 )
 
 var (
-	// ErrFormat says that a cached directory was written by a newer Weir.
-	ErrFormat = errors.New("a newer weir wrote the cached directory")
+	// ErrFormat says that a cached directory was written by another version of Weir, in another form.
+	ErrFormat = errors.New("another version of weir wrote it")
 	// ErrDamaged says that it is not what was written.
 	ErrDamaged = errors.New("the cached directory is damaged")
 )
@@ -92,7 +92,10 @@ func decodeManifest(body []byte) (*manifestV1, error) {
 	if err := json.Unmarshal(body, &version); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
-	if version.Format != format {
+	switch {
+	case version.Format > format:
+		return nil, fmt.Errorf("%w, a newer one: format %d", ErrFormat, version.Format)
+	case version.Format != format:
 		return nil, fmt.Errorf("%w: format %d", ErrFormat, version.Format)
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
