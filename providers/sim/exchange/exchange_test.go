@@ -258,6 +258,10 @@ func TestEnvelope(t *testing.T) {
 		{"unknown parameter", body("Get-AcceptedDomain", `{"Nope":1}`), 400},
 		{"parameter twice", body("Get-AcceptedDomain", `{"Identity":"a","identity":"b"}`), 400},
 		{"documented, not simulated", body("Get-Recipient", `{"Filter":"x"}`), 501},
+		{"a filter", body("Get-Mailbox", `{"Filter":"WhenChangedUTC -gt '11/1/2026 2:00:00 PM'"}`), 200},
+		{"a filter with another operator", body("Get-Mailbox", `{"Filter":"WhenChangedUTC -eq '11/1/2026 2:00:00 PM'"}`), 501},
+		{"a filter of another property", body("Get-Mailbox", `{"Filter":"Alias -eq 'x'"}`), 501},
+		{"a filter of two", body("Get-Mailbox", `{"Filter":"WhenChangedUTC -gt '11/1/2026' -and Alias -eq 'x'"}`), 501},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -39,23 +39,19 @@ func (c *invocation) mailboxFilter() (func(recipient) bool, *failure) {
 		}
 		return func(r recipient) bool { return strings.EqualFold(r.id, value) }, nil
 	case "whenchangedutc":
+		holds := map[string]func(at, t time.Time) bool{
+			"gt": time.Time.After, "ge": func(at, t time.Time) bool { return !at.Before(t) },
+			"lt": time.Time.Before, "le": func(at, t time.Time) bool { return !at.After(t) },
+		}[operator]
+		if holds == nil {
+			return nil, notSimulated("the filter %q", written)
+		}
 		t, ok := filterTime(value)
 		if !ok {
 			return nil, bad(typeArgument, "Cannot bind parameter 'Filter' to the target. String '%s' was not recognized as a valid DateTime.", value)
 		}
 		return func(r recipient) bool {
-			at := r.changed(c.switches.MailboxChangesUnmarked).Truncate(time.Second)
-			switch operator {
-			case "gt":
-				return at.After(t)
-			case "ge":
-				return !at.Before(t)
-			case "lt":
-				return at.Before(t)
-			case "le":
-				return !at.After(t)
-			}
-			return false
+			return holds(r.changed(c.switches.MailboxChangesUnmarked).Truncate(time.Second), t)
 		}, nil
 	}
 	return nil, notSimulated("a filter by %s", m[1])
