@@ -324,9 +324,53 @@ type Stop struct {
 	Depends []Fact `json:"depends,omitempty"`
 }
 
-// Stops are the addresses that the run takes out of service, on any side of a doubt, sorted.
+// Stops are the addresses that the run takes out of service, on any side of a doubt, sorted. Each side is looked at by
+// itself: what one keeps may stop on another.
 func (p *Prediction) Stops() []Stop {
-	items := p.Possible()
+	base := stopsOf(p.Items)
+	all := map[string]*Stop{}
+	for address, why := range base {
+		all[address] = &Stop{Address: address, Why: why}
+	}
+	for k := range p.Doubts {
+		d := &p.Doubts[k]
+		other := stopsOf(p.other(d))
+		for address, why := range other {
+			if _, expected := base[address]; expected {
+				continue
+			}
+			if all[address] == nil {
+				all[address] = &Stop{Address: address, Why: why}
+			}
+			all[address].Depends = append(all[address].Depends, d.Fact)
+		}
+		for address := range base {
+			if _, still := other[address]; !still {
+				all[address].Depends = append(all[address].Depends, d.Fact)
+			}
+		}
+	}
+	out := make([]Stop, 0, len(all))
+	for _, s := range all {
+		out = append(out, *s)
+	}
+	slices.SortFunc(out, func(a, b Stop) int { return strings.Compare(a.Address, b.Address) })
+	return out
+}
+
+// other are the items of the run if a doubt turns out the other way, sorted.
+func (p *Prediction) other(d *Doubt) []Item {
+	var rest []Item
+	for _, i := range p.Items {
+		if _, not := slices.BinarySearchFunc(d.Not, i, compare); !not {
+			rest = append(rest, i)
+		}
+	}
+	return union(rest, d.Instead)
+}
+
+// stopsOf says of each address that accepts mail before a run and not after it why.
+func stopsOf(items []Item) map[string]string {
 	kept := map[string]bool{}
 	for _, i := range items {
 		if i.After != nil && i.After.Active && (i.Effect == Adding || i.Effect == Updating) {
@@ -336,37 +380,26 @@ func (p *Prediction) Stops() []Stop {
 			}
 		}
 	}
-	var out []Stop
+	out := map[string]string{}
 	for _, i := range items {
 		if !i.Effect.acts() || i.Before == nil || !i.Before.Active {
 			continue
 		}
-		stays := map[string]bool{}
 		why := "the vendor's sync deletes its account"
 		if i.After != nil {
 			why = "the vendor's sync disables its account"
 			if i.After.Active {
 				why = "the vendor's sync takes it off the account " + i.After.Address
-				stays = set(append(slices.Clone(i.After.Aliases), i.After.Address))
 			}
 		}
 		if i.Rule != "" && i.Rule != "R22" && i.Rule != "R24" {
 			why += " (" + i.Rule + ")"
 		}
-		depends := i.Depends
-		if _, expected := slices.BinarySearchFunc(p.Items, i, compare); !expected {
-			for _, d := range p.Doubts {
-				if _, in := slices.BinarySearchFunc(d.Instead, i, compare); in {
-					depends = append(slices.Clone(depends), d.Fact)
-				}
-			}
-		}
 		for _, x := range append(slices.Clone(i.Before.Aliases), i.Before.Address) {
-			if x = directory.Fold(x); !stays[x] && !kept[x] {
-				out = append(out, Stop{Address: x, Why: why, Depends: depends})
+			if x = directory.Fold(x); !kept[x] && out[x] == "" {
+				out[x] = why
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Stop) int { return strings.Compare(a.Address, b.Address) })
-	return slices.CompactFunc(out, func(a, b Stop) bool { return a.Address == b.Address })
+	return out
 }

@@ -136,7 +136,11 @@ func newRun(req *Request, a Assumptions) *run {
 	}
 	for uid, m := range a.Memory {
 		if acc := r.byUID[uid]; acc != nil && m.ObjectID != "" {
-			r.byObject[directory.Fold(m.ObjectID)] = acc
+			id := directory.Fold(m.ObjectID)
+			// Of two that are remembered for one object the older one is its own (inferred).
+			if other := r.byObject[id]; other == nil || acc.UID < other.UID {
+				r.byObject[id] = acc
+			}
 		}
 	}
 	return r

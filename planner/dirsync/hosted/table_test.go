@@ -1,6 +1,7 @@
 package hosted
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -425,5 +426,75 @@ func TestEveryFactIsInTheTable(t *testing.T) {
 		if !seen[fact] && !elsewhere[fact] {
 			t.Errorf("no row shows %s", fact)
 		}
+	}
+}
+
+// TestOneObjectTwice: two accounts that are remembered for one object are predicted the same way each time.
+func TestOneObjectTwice(t *testing.T) {
+	f := newFixture()
+	f.req.Settings.RemoveUsers = true
+	e, _ := f.person("alice")
+	for range 5 {
+		a := f.account(fmt.Sprintf("former%d", len(f.req.Accounts.Accounts)), directory.EndUser)
+		f.req.Remembered[a.UID] = Memory{ObjectID: e.ObjectID, Kind: directory.User}
+	}
+	first := lines(Predict(f.req))
+	for range 50 {
+		if got := lines(Predict(f.req)); !slices.Equal(got, first) {
+			t.Fatalf("got %q, before %q", got, first)
+		}
+	}
+}
+
+// TestStops: an address that stops on one side of a doubt is told, though the other side keeps it.
+func TestStops(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		with func(f *fixture)
+		want []string
+	}{
+		{"certain", func(f *fixture) {
+			e, _ := f.person("alice")
+			e.Enabled = false
+		}, []string{"alice"}},
+		{"nothing stops", func(f *fixture) { f.person("alice") }, nil},
+		{"without a primary address it is deleted, or else updated", func(f *fixture) {
+			f.req.Settings.RemoveUsers = true
+			e, _ := f.person("alice")
+			e.Address, e.Aliases, e.GivenName = "", []string{"alice@c.com"}, "Alicia"
+		}, []string{"alice if earlier_runs, no_primary"}},
+		{"without a primary address it is deleted, or else stays as it is", func(f *fixture) {
+			f.req.Settings.RemoveUsers = true
+			e, _ := f.person("alice")
+			e.Address, e.Aliases = "", []string{"alice@c.com"}
+		}, []string{"alice if earlier_runs, no_primary"}},
+		{"it goes only by the hand of one side", func(f *fixture) {
+			f.req.Settings.RemoveUsers = true
+			f.account("hand", directory.EndUser)
+		}, []string{"hand if hand_made"}},
+		{"the functional account gives way to a user, who receives", func(f *fixture) {
+			f.entry("leo", directory.User)
+			f.account("leo", directory.FunctionalAccount)
+		}, nil},
+		{"the functional account gives way to a user, who does not", func(f *fixture) {
+			f.entry("leo", directory.User).Enabled = false
+			f.account("leo", directory.FunctionalAccount)
+		}, []string{"leo if flip_switch"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture()
+			row.with(f)
+			var got []string
+			for _, s := range Predict(f.req).Stops() {
+				line := strings.TrimSuffix(s.Address, "@c.com")
+				for i, fact := range s.Depends {
+					line += []string{" if ", ", "}[min(i, 1)] + string(fact)
+				}
+				got = append(got, line)
+			}
+			if !slices.Equal(got, row.want) {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
 	}
 }

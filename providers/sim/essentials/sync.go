@@ -200,7 +200,8 @@ func (s *syncRun) prepare(at time.Time) error {
 	}
 	s.byObject = make(map[string]*world.User, len(s.o.SyncedUIDs))
 	for uid, id := range s.o.SyncedUIDs {
-		if u := s.o.UserByUID(uid); u != nil {
+		// Of two accounts that are linked to one object the older one is its own (inferred).
+		if u := s.o.UserByUID(uid); u != nil && (s.byObject[strings.ToLower(id)] == nil || uid < s.byObject[strings.ToLower(id)].UID) {
 			s.byObject[strings.ToLower(id)] = u
 		}
 	}
