@@ -64,6 +64,11 @@ func (w *workspace) shelf(u *unit) (cache.Shelf, error) {
 		}
 		return &beside{tenant: tenant}, nil
 	}
+	return w.ownShelf(u), nil
+}
+
+// ownShelf is the place of the unit's cached directory on this machine.
+func (w *workspace) ownShelf(u *unit) cache.Shelf {
 	own := filepath.Join(w.app.dir(), ".weir")
 	w.folderMu.Lock()
 	defer w.folderMu.Unlock()
@@ -76,7 +81,7 @@ func (w *workspace) shelf(u *unit) (cache.Shelf, error) {
 		sum := sha256.Sum256([]byte(w.around.realm + "\n" + w.stateURL))
 		w.folder = store.OpenFolder(filepath.Join(root, "directory", hex.EncodeToString(sum[:4])))
 	}
-	return inFolder{w.folder.Of(stateKey(u.key)), own}, nil
+	return inFolder{w.folder.Of(stateKey(u.key)), own}
 }
 
 // inFolder keeps a directory in the folder .weir beside the files, out of version control.

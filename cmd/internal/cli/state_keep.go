@@ -159,7 +159,7 @@ func (a *App) statePurgeCommand() *cobra.Command {
 		Use:   "purge",
 		Short: "Remove a tenant's whole state with its history",
 		Long: `Remove the whole state of the one tenant that --tenant names, its history and its records with it. There is no undo but
-the bucket's own versions. Nothing happens at any vendor.
+the bucket's own versions. What this machine kept of the tenant's directory goes with it. Nothing happens at any vendor.
 
 It is for a tenant that was taken down or released, whose state is empty. While something is remembered there, or may
 still be happening, it is refused; --force does it all the same, once you have typed the tenant's key.`,
@@ -221,6 +221,14 @@ func (w *workspace) purge(ctx context.Context, f rewriteFlags, force bool) (err 
 		return err
 	}
 	w.app.say("%s: %d objects, %s, removed. Nothing was changed at any vendor.", title(u.key), gone.Objects, sizeWords(gone.Bytes))
+	// What was kept beside the state went with it. What lies on this machine is of a state that is not encrypted, or was not.
+	kept, err := cache.Forget(ctx, w.ownShelf(u))
+	if err != nil {
+		return fmt.Errorf("the state is gone, but what this machine kept of the directory is not: %w", err)
+	}
+	if kept > 0 {
+		w.app.say("What this machine kept of its directory is gone, too.")
+	}
 	if u.tenant != nil && remembered > 0 {
 		w.app.say("A block still declares this tenant: the next plan finds what is there and proposes to adopt it.")
 	}

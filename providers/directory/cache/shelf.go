@@ -59,6 +59,30 @@ func newest(names []string) (name string, serial uint64) {
 // Keep is how many generations stay: the newest, and the one before it for a run that is just reading it.
 const Keep = 2
 
+// Forget removes every generation: what is kept are the names and addresses of people. It returns how many objects went.
+func Forget(ctx context.Context, s Shelf) (int, error) {
+	names, err := s.List(ctx)
+	if errors.Is(err, ErrNoShelf) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	removed := 0
+	for _, parts := range []bool{false, true} { // manifests first: none ever names a part that is gone
+		for _, name := range names {
+			if _, part, ok := parseName(name); !ok || part != parts {
+				continue
+			}
+			if err := s.Remove(ctx, name); err != nil {
+				return removed, err
+			}
+			removed++
+		}
+	}
+	return removed, nil
+}
+
 // Collect removes generations older than the newest Keep, and parts that none of those names. Removing is not needed for
 // anything to be right. It returns how many objects went. With dry nothing is removed.
 func Collect(ctx context.Context, s Shelf, dry bool) (int, error) {

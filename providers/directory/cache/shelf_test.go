@@ -132,3 +132,36 @@ func load(t testing.TB, s Shelf) *Directory {
 	}
 	return d
 }
+
+// TestForget: everything of ours goes, manifests first, and nothing else.
+func TestForget(t *testing.T) {
+	m := newMemory()
+	c := of(m)
+	for range 3 {
+		if err := c.Begin(t.Context(), sample(3)).Finish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	had := len(m.objects)
+	m.objects["directory-of-another"] = nil
+	manifests := 0
+	m.fail = func(op, name string) error {
+		if _, part, ok := parseName(name); op == "remove" && ok && !part {
+			manifests++
+		} else if op == "remove" && manifests < Keep {
+			return fmt.Errorf("%s goes before its manifest", name)
+		}
+		return nil
+	}
+	n, err := Forget(t.Context(), m)
+	if err != nil || n != had || n < 4 || len(m.objects) != 1 {
+		t.Errorf("%d of %d removed, %d left: %v", n, had, len(m.objects), err)
+	}
+	if d, err := c.Load(t.Context()); d != nil || err != nil {
+		t.Errorf("loaded %v: %v", d, err)
+	}
+	m.fail = func(string, string) error { return ErrNoShelf }
+	if n, err := Forget(t.Context(), m); n != 0 || err != nil {
+		t.Errorf("without a shelf: %d, %v", n, err)
+	}
+}
