@@ -143,21 +143,24 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 	part.holdHomeless()
 	part.forgotten(&req, visited)
 	part.forecast(&req)
-	part.Changes, part.Unchanged = settled(part.Changes)
-	switch {
-	case diags.HasErrors() || len(part.Errors) > 0:
-		part.Status = Errored
-		for _, d := range diags {
-			if d.Severity == hcl.DiagError {
-				part.Errors = append(part.Errors, d.Summary+": "+d.Detail)
-			}
-		}
-	case len(part.Errors) > 0:
-		part.Status = Errored
-	case len(part.Guards) > 0:
-		part.Status = Held
-	}
+	part.conclude(diags)
 	return part, diags
+}
+
+// conclude counts what needs no change apart, and says what is to become of the part.
+func (p *Part) conclude(diags hcl.Diagnostics) {
+	p.Changes, p.Unchanged = settled(p.Changes)
+	for _, d := range diags {
+		if d.Severity == hcl.DiagError {
+			p.Errors = append(p.Errors, d.Summary+": "+d.Detail)
+		}
+	}
+	switch {
+	case len(p.Errors) > 0:
+		p.Status = Errored
+	case len(p.Guards) > 0:
+		p.Status = Held
+	}
 }
 
 // evaluate plans every block. reissue are the objects that must issue their secrets anew.

@@ -51,18 +51,7 @@ func buildSync(ctx context.Context, part *Part, req *Request) (*Part, hcl.Diagno
 	part.guard(req)
 	part.withhold()
 	part.forecast(req)
-	part.Changes, part.Unchanged = settled(part.Changes)
-	switch {
-	case diags.HasErrors() || len(part.Errors) > 0:
-		part.Status = Errored
-		for _, d := range diags {
-			if d.Severity == hcl.DiagError {
-				part.Errors = append(part.Errors, d.Summary+": "+d.Detail)
-			}
-		}
-	case len(part.Guards) > 0:
-		part.Status = Held
-	}
+	part.conclude(diags)
 	return part, diags
 }
 
