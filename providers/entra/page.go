@@ -2,6 +2,7 @@ package entra
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -105,6 +106,7 @@ type walk struct {
 	first    string // path and query below the version root
 	eventual bool   // an advanced query: the header goes with every page
 	delta    bool   // the last page must bring a delta link
+	need     string // permissions of which one suffices, for the hint; "" is Directory.Read.All
 	// end, if given, takes the delta link.
 	end *string
 }
@@ -125,13 +127,14 @@ func each[T any, P wireObject[T]](ctx context.Context, c *Client, w walk, take f
 	seen := map[[sha256.Size]byte]bool{}
 	links := map[string]bool{}
 	link := c.at(w.first)
+	need := cmp.Or(w.need, "Directory.Read.All")
 	var body bytes.Buffer
 	var items []T
 	reader := jsonstream.New(&body)
 	for empty := 0; ; {
 		err := c.bulk(ctx, link, w.eventual, &body)
 		if err != nil {
-			err = failure("read "+w.source, "", "Directory.Read.All", err)
+			err = failure("read "+w.source, "", need, err)
 			if proof.Pages == 0 {
 				return proof, err
 			}

@@ -10,8 +10,10 @@ import (
 	"github.com/weir-project/weir/providers/sim/world"
 )
 
+var readRoles = anyOf("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "Directory.Read.All")
+
 func roleRoutes() []route {
-	read := anyOf("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "Directory.Read.All")
+	read := readRoles
 	write := anyOf("RoleManagement.ReadWrite.Directory")
 	return []route{
 		{method: "GET", template: "/directoryRoles", need: read, run: listRoles, options: "select filter"},

@@ -33,7 +33,7 @@ func New(w *world.World) http.Handler { return newServer(w, time.Now) }
 // newServer takes the clock of the throttling bucket: real time, because clients wait in real time for a Retry-After.
 func newServer(w *world.World, now func() time.Time) *server {
 	s := &server{w: w, lag: newReplica(), bucket: newBucket(now)}
-	s.routes = buildRoutes(slices.Concat(organizationRoutes(), userRoutes(), groupRoutes(), contactRoutes(), domainRoutes(),
+	s.routes = buildRoutes(slices.Concat(organizationRoutes(), userRoutes(), groupRoutes(), memberOfRoutes(), contactRoutes(), domainRoutes(),
 		applicationRoutes(), principalRoutes(), grantRoutes(), roleRoutes(), deletedRoutes(), skuRoutes()))
 	return s
 }

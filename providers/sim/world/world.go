@@ -143,6 +143,9 @@ type Switches struct {
 	// HiddenMembersEmpty makes the members of a group with hidden membership read as an empty list without
 	// Member.Read.Hidden; otherwise the call is refused with 403.
 	HiddenMembersEmpty bool `json:"hidden_members_empty,omitempty"`
+	// HiddenGroupsNamed makes memberOf name the groups with hidden membership without Member.Read.Hidden; otherwise they are
+	// left out.
+	HiddenGroupsNamed bool `json:"hidden_groups_named,omitempty"`
 	// GraphThrottle is the budget of resource units per application and tenant in 10 seconds of real time; 0 does not
 	// throttle, a negative number takes the documented budget of the tenant's size.
 	GraphThrottle int `json:"graph_throttle,omitempty"`
