@@ -14,7 +14,8 @@ import (
 )
 
 // fullEvery is how long changes alone are asked for. Deletions of members were seen to be missing from later changes of
-// groups, a mailbox that is gone is not told about, and a token lives for 7 days.
+// groups (whoever loses something because of a group is asked for directly, but nobody is of whom that should be so), a
+// mailbox that is gone is not told about, and a token lives for 7 days.
 const fullEvery = 24 * time.Hour
 
 // CacheSettings say where a tenant's directory is kept between runs.

@@ -137,6 +137,8 @@ type Tenant struct {
 	// Confirm reads one directory object directly; nil likewise. The kind of a user is UnknownKind when Exchange shows no
 	// mailbox for it, or does not answer.
 	Confirm func(ctx context.Context, objectID string) (*directory.Entry, bool, error)
+	// Memberships reads the groups of one directory object directly, see entra.Client.Memberships; nil likewise.
+	Memberships func(ctx context.Context, objectID string, kind directory.Kind, nested bool) (*directory.Memberships, error)
 	// Distrust makes the next read of the directory a full one, whatever is kept; nil likewise.
 	Distrust func()
 	// DeletedAt tells when a directory object was deleted, zero when that is not known; nil likewise.
@@ -251,7 +253,7 @@ func (p *Pool) microsoft(t *Tenant, s Settings) error {
 	if kept.now == nil {
 		kept.now = time.Now
 	}
-	t.DeletedAt = graph.DeletedAt
+	t.DeletedAt, t.Memberships = graph.DeletedAt, graph.Memberships
 	t.Cloud = func(ctx context.Context) (string, error) {
 		return entra.ReadCloud(ctx, o.Transport, loginURL, s.Tenant.EntraTenantID)
 	}

@@ -18,8 +18,9 @@ import (
 //
 //	requests [WHAT=N…]     since the last look each list was asked for N times; without any, only look
 //
-// WHAT is users, groups, contacts, domains, objects (one directory object, directly), mailboxes, dynamic or accounts, and
-// stands for every request about it, token, pages and counts too. What is left out is 0. Each look begins anew.
+// WHAT is users, groups, contacts, domains, objects (one directory object, directly), memberships (the groups of
+// one), mailboxes, dynamic or accounts, and stands for every request about it, token, pages and counts too. What is left out
+// is 0. Each look begins anew.
 func cmdRequests(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("write the numbers: requests users=1")
@@ -66,6 +67,8 @@ func listOf(e sim.Entry) string {
 			if first == "users" || first == "groups" || first == "contacts" || first == "domains" {
 				return first
 			}
+		case strings.HasSuffix(rest, "emberOf"):
+			return "memberships"
 		case first == "users" || first == "groups" || first == "contacts" || first == "directory":
 			return "objects"
 		}

@@ -579,6 +579,27 @@ func (r *run) confirm(ctx context.Context, d *dirsync.Decision) error {
 		return fmt.Errorf("its mailbox is a %s now; it is left alone, plan again", strings.ReplaceAll(string(entry.Kind), "_", " "))
 	case present && d.Action == dirsync.Disable && entry != nil && entry.Enabled && d.GoneSince.IsZero() && (entry.Kind == directory.User || entry.Kind == directory.UnknownKind):
 		return errors.New("its sign-in is enabled again; it is left alone, plan again")
+	case present && d.Groups != nil:
+		return r.confirmGroups(ctx, d, entry)
+	}
+	return nil
+}
+
+// confirmGroups asks for the groups of the entry, where what happens to its account rests on them.
+func (r *run) confirmGroups(ctx context.Context, d *dirsync.Decision, entry *directory.Entry) error {
+	if r.Memberships == nil {
+		return errors.New("the groups of its directory entry cannot be read again; it is left alone")
+	}
+	kind := d.Kind
+	if entry != nil {
+		kind = entry.Kind
+	}
+	now, err := r.Memberships(ctx, d.ObjectID, kind, d.Groups.Nested())
+	if err != nil {
+		return fmt.Errorf("the groups of its directory entry could not be read again: %w", err)
+	}
+	if what := d.Groups.Differs(now); what != "" {
+		return fmt.Errorf("its directory entry %s; it is left alone, plan again", what)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -228,6 +229,66 @@ func TestAllowanceIsRememberedBeforeTheFirstRemoval(t *testing.T) {
 			carryOut(t, w, j, row.part, 0)
 			if _, used := j.durable.Allowances["digest"]; used != row.used {
 				t.Errorf("used up: %v", used)
+			}
+		})
+	}
+}
+
+// TestGroupsAreConfirmed: what is taken away because of a group is taken away when the groups of the entry are still what they
+// were, directly before the call, and at no other time. Where nothing rests on groups they are not asked for.
+func TestGroupsAreConfirmed(t *testing.T) {
+	off := account(directory.EndUser)
+	off.Active = false
+	was := &directory.Memberships{Direct: []directory.Membership{{ObjectID: "g", Name: "Guests"}}}
+	for _, row := range []struct {
+		name   string
+		groups *directory.Memberships
+		now    *directory.Memberships
+		err    error
+		mute   bool
+		says   string // why it is left alone; "" when it is disabled
+		asked  int
+	}{
+		{name: "as they were", groups: was, now: was, asked: 1},
+		{name: "nothing rests on them"},
+		{name: "added again", groups: &directory.Memberships{}, now: was, says: `its directory entry is a member of "Guests", and was not; it is left alone`, asked: 1},
+		{name: "taken out", groups: was, now: &directory.Memberships{}, says: `is no member of "Guests"`, asked: 1},
+		{name: "unanswered", groups: was, err: errors.New("403"), says: "could not be read again: 403", asked: 1},
+		{name: "nobody to ask", groups: was, mute: true, says: "cannot be read again"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			before := account(directory.EndUser)
+			part := &planner.Part{AccountPolicy: "sync_policy.p", Accounts: &dirsync.Result{Decisions: []dirsync.Decision{{
+				Action: dirsync.Disable, Address: before.Address, Before: before, After: off, Record: before.Address, ObjectID: "o", Kind: directory.SharedMailbox,
+				Destructive: true, Groups: row.groups,
+			}}}}
+			w, j, asked := newWriter(before), newJournal(), 0
+			request := apply.Request{
+				Part: part, Plan: planner.Request{Observed: &planner.Observation{At: noon}}, Reviewed: part.Review(), Accounts: w,
+				Secrets: &secrets.Run{}, Journal: j, State: j.durable.Clone(), Provider: func(*resource.Type) string { return "" },
+				Operation: numbered("op-"), Now: func() time.Time { return noon },
+				Confirm: func(context.Context, string) (*directory.Entry, bool, error) {
+					return &directory.Entry{ObjectID: "o", Kind: directory.SharedMailbox}, true, nil
+				},
+				Memberships: func(_ context.Context, id string, kind directory.Kind, nested bool) (*directory.Memberships, error) {
+					if asked++; id != "o" || kind != directory.SharedMailbox || nested {
+						t.Errorf("asked for %s, a %s, nested %v", id, kind, nested)
+					}
+					return row.now, row.err
+				},
+			}
+			if row.mute {
+				request.Memberships = nil
+			}
+			report, err := apply.Run(t.Context(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done := slices.Contains(w.calls, "update "+before.Address); done != (row.says == "") || asked != row.asked {
+				t.Errorf("calls %v after %d questions", w.calls, asked)
+			}
+			if row.says != "" && (len(report.Failed) != 1 || !strings.Contains(report.Failed[0].Text, row.says)) {
+				t.Errorf("failed %+v", report.Failed)
 			}
 		})
 	}

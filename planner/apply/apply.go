@@ -46,8 +46,11 @@ type Request struct {
 	// Confirm reads the directory source of an account again, directly before something destructive is done to it:
 	// present says whether the object still exists. nil when the directory was not read.
 	Confirm func(ctx context.Context, objectID string) (entry *directory.Entry, present bool, err error)
-	Secrets Secrets
-	Journal Journal
+	// Memberships reads the groups of that object again, where the decision rests on them (dirsync.Decision.Groups): what does is
+	// not carried out when it is nil.
+	Memberships func(ctx context.Context, objectID string, kind directory.Kind, nested bool) (*directory.Memberships, error)
+	Secrets     Secrets
+	Journal     Journal
 	// State is the working copy that outcomes are merged into.
 	State *state.State
 	// Provider gives the address of the provider block that serves a type, for state.

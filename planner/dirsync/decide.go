@@ -32,6 +32,7 @@ func run(req *Request, trace *Trace) *Result {
 		d.link(visit)
 	}
 	d.resolve()
+	d.memberships()
 	d.guard()
 	d.unused()
 	d.finish()

@@ -173,11 +173,11 @@ func (d *decider) members(g *directory.Entry, into map[string]bool) (hidden stri
 // may only seem to be in none.
 func (d *decider) hiddenGroups() {
 	var asking []string
-	if p := d.p.Include; p != nil && strings.Contains(p.Text(), "groups") {
+	if asksGroups(d.p.Include) {
 		asking = append(asking, "include of "+d.p.Address)
 	}
 	for i := range d.req.Protections {
-		if p := d.req.Protections[i].When; p != nil && strings.Contains(p.Text(), "groups") {
+		if asksGroups(d.req.Protections[i].When) {
 			asking = append(asking, "when of "+d.req.Protections[i].Source)
 		}
 	}

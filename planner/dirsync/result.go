@@ -62,6 +62,9 @@ type Decision struct {
 	// Gone: its directory object does not exist, which must still be so directly before the call. Without it a removal
 	// rests on what the entry says.
 	Gone bool
+	// Groups are the groups of the entry, as read, on a destructive decision about one that lives where the policy or an
+	// exemption decides by groups; they must still be these directly before the call. nil otherwise.
+	Groups *directory.Memberships
 	// Created: Weir made the account, or makes it now.
 	Created bool
 	// Adopt: the account is not in state yet.

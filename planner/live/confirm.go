@@ -17,21 +17,36 @@ import (
 // maxConfirmed is how many objects are asked for directly before a full read is the cheaper proof.
 const maxConfirmed = 50
 
+// Direct asks the directory about one object.
+type Direct struct {
+	// Confirm reads the object; present says whether it exists.
+	Confirm func(ctx context.Context, objectID string) (entry *directory.Entry, present bool, err error)
+	// Memberships reads the groups that the object is a member of, with nested those around them too.
+	Memberships func(ctx context.Context, objectID string, kind directory.Kind, nested bool) (*directory.Memberships, error)
+}
+
+// source is what a decision to take something away rests on.
+type source struct {
+	entry  *directory.Entry       // nil for one that is missing
+	groups *directory.Memberships // nil when nothing rests on them
+}
+
 // Confirmed asks the directory directly about every object because of which the part takes something away, where the
-// reading rests on what an earlier run kept: what is missing in it, or different in it, may only be so there. It returns
+// reading rests on what an earlier run kept: what is missing in it, or different in it, may only be so there, and where
+// groups decide, who is in them, too. It returns
 // "" when all of it is as the reading says, or why the reading is not to be trusted. A reading without Base was read
 // in full and proves itself.
-func Confirmed(ctx context.Context, part *planner.Part, reading *directory.Reading, confirm func(ctx context.Context, objectID string) (*directory.Entry, bool, error)) (doubt string) {
-	if part == nil || part.Accounts == nil || reading == nil || reading.Proof.Base == nil || confirm == nil {
+func Confirmed(ctx context.Context, part *planner.Part, reading *directory.Reading, ask Direct) (doubt string) {
+	if part == nil || part.Accounts == nil || reading == nil || reading.Proof.Base == nil || ask.Confirm == nil {
 		return ""
 	}
-	asked := map[string]*directory.Entry{}
+	asked := map[string]*source{}
 	for i := range part.Accounts.Decisions {
 		d := &part.Accounts.Decisions[i]
 		switch {
 		case !d.Destructive:
 		case d.ObjectID != "":
-			asked[d.ObjectID] = nil
+			asked[d.ObjectID] = &source{groups: d.Groups}
 		case d.Gone:
 			// Nothing names the object that might have its address after all.
 			return fmt.Sprintf("nobody in what was kept has the address %s", d.Address)
@@ -44,8 +59,8 @@ func Confirmed(ctx context.Context, part *planner.Part, reading *directory.Readi
 		return fmt.Sprintf("%d accounts would lose something", len(asked))
 	}
 	for _, e := range reading.Entries {
-		if _, ok := asked[e.ObjectID]; ok {
-			asked[e.ObjectID] = e
+		if s := asked[e.ObjectID]; s != nil {
+			s.entry = e
 		}
 	}
 	var work errgroup.Group
@@ -53,7 +68,7 @@ func Confirmed(ctx context.Context, part *planner.Part, reading *directory.Readi
 	doubts := make([]string, len(asked))
 	for i, id := range slices.Sorted(maps.Keys(asked)) {
 		work.Go(func() error {
-			doubts[i] = differs(ctx, id, asked[id], reading.KindsErr == nil, confirm)
+			doubts[i] = ask.differs(ctx, id, asked[id], reading.KindsErr == nil)
 			return nil
 		})
 	}
@@ -66,12 +81,13 @@ func Confirmed(ctx context.Context, part *planner.Part, reading *directory.Readi
 	return ""
 }
 
-// differs says in what an object asked for directly differs from its entry, nil for one that is missing; "" in nothing.
-func differs(ctx context.Context, id string, e *directory.Entry, kinds bool, confirm func(ctx context.Context, objectID string) (*directory.Entry, bool, error)) string {
+// differs says in what an object asked for directly differs from what was read; "" in nothing.
+func (ask *Direct) differs(ctx context.Context, id string, from *source, kinds bool) string {
+	e := from.entry
 	if e != nil && e.Kind == directory.DynamicDistributionGroup {
 		return "" // Exchange lists these in full each time
 	}
-	now, present, err := confirm(ctx, id)
+	now, present, err := ask.Confirm(ctx, id)
 	switch {
 	case err != nil:
 		return fmt.Sprintf("object %s could not be asked for directly: %v", id, err)
@@ -85,12 +101,23 @@ func differs(ctx context.Context, id string, e *directory.Entry, kinds bool, con
 		return fmt.Sprintf("object %s is kept as %s, and it is %s", id, e.Kind, now.Kind)
 	case !alike(now, e):
 		return fmt.Sprintf("object %s is not as it was kept", id)
+	case from.groups == nil:
+		return ""
+	case ask.Memberships == nil:
+		return fmt.Sprintf("the groups of object %s cannot be asked for", id)
+	}
+	groups, err := ask.Memberships(ctx, id, now.Kind, from.groups.Nested())
+	if err != nil {
+		return fmt.Sprintf("the groups of object %s could not be asked for directly: %v", id, err)
+	}
+	if what := from.groups.Differs(groups); what != "" {
+		return fmt.Sprintf("object %s %s in what was kept", id, what)
 	}
 	return ""
 }
 
 // alike reports whether everything is the same that a direct answer tells: a predicate may ask for any of it, and each
-// alias is an address that receives. Kinds, groups and members are none of it.
+// alias is an address that receives. Kinds, groups and members are none of it: they are asked for apart.
 func alike(a, b *directory.Entry) bool {
 	if !slices.Equal(a.Aliases, b.Aliases) {
 		return false

@@ -62,14 +62,79 @@ func TestConfirmed(t *testing.T) {
 				{Action: dirsync.Disable, ObjectID: "a", Destructive: !row.harmless, Gone: row.kept == nil}, {Action: dirsync.Add, ObjectID: "b"},
 			}}}
 			asked := 0
-			got := Confirmed(t.Context(), part, reading, func(_ context.Context, id string) (*directory.Entry, bool, error) {
+			got := Confirmed(t.Context(), part, reading, Direct{Confirm: func(_ context.Context, id string) (*directory.Entry, bool, error) {
 				if asked++; id != "a" {
 					t.Errorf("asked for %s", id)
 				}
 				return row.now, row.now != nil, row.err
-			})
+			}, Memberships: func(context.Context, string, directory.Kind, bool) (*directory.Memberships, error) {
+				t.Error("asked for groups, on which nothing rests")
+				return nil, nil
+			}})
 			if (got == "") != (row.doubt == "") || !strings.Contains(got, row.doubt) || asked != row.asked {
 				t.Errorf("%q after %d questions", got, asked)
+			}
+		})
+	}
+}
+
+// TestConfirmedGroups: where groups decide, those of the entry are asked for, too, and anything but the same answer is a doubt.
+func TestConfirmedGroups(t *testing.T) {
+	kept := &directory.Memberships{Direct: []directory.Membership{{ObjectID: "g", Name: "Guests"}}, Unseen: []string{"h"}}
+	around := &directory.Memberships{Direct: kept.Direct, All: []string{"g", "o"}}
+	answer := func(names ...string) *directory.Memberships {
+		m := &directory.Memberships{}
+		for _, n := range names {
+			m.Direct = append(m.Direct, directory.Membership{ObjectID: strings.ToLower(n[:1]), Name: n})
+		}
+		return m
+	}
+	entry := func(kind directory.Kind) *directory.Entry {
+		return &directory.Entry{ObjectID: "a", Kind: kind, Address: "a@x.example"}
+	}
+	for name, row := range map[string]struct {
+		kind  directory.Kind
+		kept  *directory.Memberships
+		gone  bool // the entry does not exist any more
+		full  bool
+		now   *directory.Memberships
+		err   error
+		doubt string
+		asked int
+	}{
+		"nothing rests on them": {kind: directory.User},
+		"as kept":               {kind: directory.User, kept: kept, now: answer("Guests"), asked: 1},
+		"as kept, of a group":   {kind: directory.DistributionGroup, kept: kept, now: answer("Guests"), asked: 1},
+		"added again":           {kind: directory.User, kept: kept, now: answer("Guests", "Staff"), doubt: `object a is a member of "Staff", and was not in what was kept`, asked: 1},
+		"not taken out":         {kind: directory.User, kept: &directory.Memberships{}, now: answer("Guests"), doubt: `is a member of "Guests"`, asked: 1},
+		"taken out":             {kind: directory.User, kept: kept, now: answer(), doubt: `is no member of "Guests"`, asked: 1},
+		"hidden when read":      {kind: directory.User, kept: kept, now: answer("Guests", "Hidden"), asked: 1},
+		"around":                {kind: directory.User, kept: around, now: &directory.Memberships{Direct: kept.Direct, All: []string{"g"}}, doubt: "no member of the group o any more", asked: 1},
+		"around, as kept":       {kind: directory.User, kept: around, now: around, asked: 1},
+		"unanswered":            {kind: directory.User, kept: kept, err: errors.New("403"), doubt: "groups of object a could not be asked for directly: 403", asked: 1},
+		"gone meanwhile":        {kind: directory.User, kept: kept, gone: true, doubt: "does not exist any more"},
+		"a full reading":        {kind: directory.User, kept: kept, now: answer(), full: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reading := &directory.Reading{Entries: []*directory.Entry{entry(row.kind)}}
+			if !row.full {
+				reading.Proof.Base = &directory.Base{}
+			}
+			part := &planner.Part{Accounts: &dirsync.Result{Decisions: []dirsync.Decision{{Action: dirsync.Disable, ObjectID: "a", Destructive: true, Groups: row.kept}}}}
+			asked := 0
+			ask := Direct{Confirm: func(context.Context, string) (*directory.Entry, bool, error) { return entry(row.kind), !row.gone, nil },
+				Memberships: func(_ context.Context, id string, kind directory.Kind, nested bool) (*directory.Memberships, error) {
+					if asked++; id != "a" || kind != row.kind || nested != (row.kept == around) {
+						t.Errorf("asked for %s, a %s, nested %v", id, kind, nested)
+					}
+					return row.now, row.err
+				}}
+			if got := Confirmed(t.Context(), part, reading, ask); (got == "") != (row.doubt == "") || !strings.Contains(got, row.doubt) || asked != row.asked {
+				t.Errorf("%q after %d questions", got, asked)
+			}
+			ask.Memberships = nil
+			if got := Confirmed(t.Context(), part, reading, ask); (got == "") == (row.asked > 0 || row.gone) {
+				t.Errorf("nobody to ask: %q", got)
 			}
 		})
 	}
@@ -84,11 +149,11 @@ func TestConfirmedWithoutObject(t *testing.T) {
 	}
 	for _, gone := range []bool{true, false} {
 		part := &planner.Part{Accounts: &dirsync.Result{Decisions: []dirsync.Decision{{Action: dirsync.Disable, Address: "stray@x.example", Destructive: true, Gone: gone}}}}
-		doubt := Confirmed(t.Context(), part, &directory.Reading{Proof: directory.Proof{Base: &directory.Base{}}}, never)
+		doubt := Confirmed(t.Context(), part, &directory.Reading{Proof: directory.Proof{Base: &directory.Base{}}}, Direct{Confirm: never})
 		if gone != strings.Contains(doubt, "stray@x.example") {
 			t.Errorf("gone %v: %q", gone, doubt)
 		}
-		if doubt := Confirmed(t.Context(), part, &directory.Reading{}, never); doubt != "" {
+		if doubt := Confirmed(t.Context(), part, &directory.Reading{}, Direct{Confirm: never}); doubt != "" {
 			t.Errorf("a full reading: %q", doubt)
 		}
 	}
@@ -103,12 +168,12 @@ func TestConfirmedBounds(t *testing.T) {
 		}
 		var mu sync.Mutex
 		asked := 0
-		doubt := Confirmed(t.Context(), part, &directory.Reading{Proof: directory.Proof{Base: &directory.Base{}}}, func(context.Context, string) (*directory.Entry, bool, error) {
+		doubt := Confirmed(t.Context(), part, &directory.Reading{Proof: directory.Proof{Base: &directory.Base{}}}, Direct{Confirm: func(context.Context, string) (*directory.Entry, bool, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			asked++
 			return nil, false, nil
-		})
+		}})
 		if over := n > maxConfirmed; over != (doubt != "") || over != (asked == 0) || !over && asked != n {
 			t.Errorf("%d: %q after %d questions", n, doubt, asked)
 		}

@@ -48,7 +48,7 @@ type Proof struct {
 	Parts []Proof `json:"parts,omitempty"`
 	// Base is the kept reading that this one goes on from, of which only the changes were asked for; nil when everything
 	// was read. What is missing in a reading with a base must be confirmed directly before something is removed because of
-	// it.
+	// it, and so must be who is in a group.
 	Base *Base `json:"base,omitempty"`
 	// Changed is how many objects the changes since Base brought, repetitions too.
 	Changed int `json:"changed,omitempty"`

@@ -1,6 +1,7 @@
 // Package entra speaks to Microsoft Graph for one Entra tenant: it reads the directory whole (users, groups with their
-// members, contacts, verified domains), confirms single objects, manages application registrations with their service
-// principal, consent and client secret (resource type app_registration), and answers data "directory".
+// members, contacts, verified domains), confirms single objects and the groups that they are in, manages application
+// registrations with their service principal, consent and client secret (resource type app_registration), and answers data
+// "directory".
 //
 // It is given an *http.Client that already carries the bearer token, retries and limits, and returns directory.Readings,
 // resource.Types and errors of resource's kinds. Its effects are the requests to Graph; it stores nothing. Administrative

@@ -601,7 +601,8 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 		},
 	}
 	if u.connected != nil {
-		run.Conn, run.Accounts, run.Confirm = u.connected.Conn, u.connected.Writer, u.connected.Confirm
+		run.Conn, run.Accounts = u.connected.Conn, u.connected.Writer
+		run.Confirm, run.Memberships = u.connected.Confirm, u.connected.Memberships
 	}
 	report, err := apply.Run(leaseCtx, run)
 	report.LeftOut = apply.Omitted(planned)

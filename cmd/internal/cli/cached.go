@@ -176,7 +176,7 @@ func (w *workspace) partOf(ctx context.Context, u *unit, req *planner.Request) (
 	if u.connected == nil || u.connected.Distrust == nil || req.Destroy {
 		return part, diags
 	}
-	doubt := live.Confirmed(ctx, part, req.Observed.Directory, u.connected.Confirm)
+	doubt := live.Confirmed(ctx, part, req.Observed.Directory, live.Direct{Confirm: u.connected.Confirm, Memberships: u.connected.Memberships})
 	if doubt == "" {
 		return part, diags
 	}
