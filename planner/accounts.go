@@ -111,7 +111,7 @@ func (p *Part) policy() *Change {
 	return nil
 }
 
-// domains are the domains that the organization will have after the plan: those that exist and are not deleted, and
+// domains are the domains that the organization will have after the plan: those that exist and do not go with it, and
 // those that it adds.
 func (p *Part) domains(req *Request) []dirsync.Domain {
 	relay := map[string]bool{}
@@ -129,8 +129,11 @@ func (p *Part) domains(req *Request) []dirsync.Domain {
 			continue
 		}
 		switch {
-		case c.Action == Delete && c.Held == "":
-			delete(relay, strings.ToLower(text(c.Before, "name")))
+		case c.Action == Delete:
+			if p.domainGoes(req, c) {
+				delete(relay, strings.ToLower(text(c.Before, "name")))
+			}
+		case c.Action == Create && !req.selects(c):
 		case c.After != cty.NilVal:
 			if name := strings.ToLower(text(c.After, "name")); name != "" {
 				relay[name] = text(c.After, "purpose") == "relay"

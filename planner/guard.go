@@ -35,15 +35,7 @@ func (p *Part) guard(req *Request) {
 		if t == nil || t.Guard == nil {
 			continue
 		}
-		action := c.Action.Word()
-		if c.Action == Adopt {
-			action = "update"
-		}
-		reasons := t.Guard(&resource.GuardRequest{
-			Action: action, Planned: orNull(c.After, t), Live: orNull(c.Before, t), Tenant: req.Tenant,
-			Mail: req.Observed.Mail, AddressesIn: addresses, Created: c.Created,
-		})
-		for _, reason := range reasons {
+		for _, reason := range judge(req, t, c, addresses) {
 			p.hold(c, c.Type, reason, "")
 		}
 	}
@@ -60,6 +52,18 @@ func (p *Part) guard(req *Request) {
 			p.Guards = append(p.Guards, Guard{Name: h.Limit, Addresses: addresses, Text: h.Text, Cure: cure})
 		}
 	}
+}
+
+// judge asks the type what speaks against the change.
+func judge(req *Request, t *resource.Type, c *Change, addresses func(domain string) int) []string {
+	action := c.Action.Word()
+	if c.Action == Adopt {
+		action = "update"
+	}
+	return t.Guard(&resource.GuardRequest{
+		Action: action, Planned: orNull(c.After, t), Live: orNull(c.Before, t), Tenant: req.Tenant,
+		Mail: req.Observed.Mail, AddressesIn: addresses, Created: c.Created,
+	})
 }
 
 func (p *Part) hold(c *Change, name, text, cure string) {
