@@ -163,8 +163,12 @@ func (p *Part) holdRemovals(req *Request, removals []*removal) {
 	safeguard := p.safeguard
 	if safeguard == nil {
 		var err error
-		if safeguard, err = rootSafeguard(req); err != nil {
-			p.Problems = append(p.Problems, err.Error())
+		if safeguard, err = p.limits(req); err != nil {
+			for _, r := range removals {
+				if r.change.Held == "" {
+					p.hold(r.change, "removals", fmt.Sprintf("how much may be removed cannot be told: %v", err), "")
+				}
+			}
 			return
 		}
 	}
@@ -230,7 +234,7 @@ func (p *Part) holdAdmins(req *Request, safeguard *dirsync.Safeguard, removals [
 	}
 }
 
-// holdAlone holds the removals of a tenant without a sync policy, under the limits of the root.
+// holdAlone holds the removals of a tenant about whose derived accounts nothing is decided.
 func (p *Part) holdAlone(req *Request, safeguard *dirsync.Safeguard, removals []*removal) {
 	owned := 0
 	if req.Prior != nil {
@@ -270,12 +274,23 @@ func (p *Part) holdAlone(req *Request, safeguard *dirsync.Safeguard, removals []
 	p.Guards = append(p.Guards, g)
 }
 
-// rootSafeguard is what holds for a tenant whose policy says nothing: the root's safeguard block, or its defaults.
-func rootSafeguard(req *Request) (*dirsync.Safeguard, error) {
-	policy := cty.ObjectVal(map[string]cty.Value{"engine": cty.StringVal(dirsync.EngineNone)})
-	if root := req.Frame.Safeguard; root != cty.NilVal && root.Type().IsObjectType() {
-		policy = resource.With(cty.ObjectVal(map[string]cty.Value{"engine": cty.StringVal(dirsync.EngineNone), "safeguard": cty.NullVal(root.Type())}), "safeguard", root)
+// limits are what declared objects are held to when nothing is decided about derived accounts: the safeguard of the policy,
+// filled up from the root's, or the root's alone, or its defaults.
+func (p *Part) limits(req *Request) (*dirsync.Safeguard, error) {
+	source, own, root := "safeguard", cty.NilVal, req.safeguard()
+	if c := p.policy(); c != nil && !isNull(c.Wanted) {
+		source, own = c.Address, resource.Get(c.Wanted, "safeguard")
 	}
-	p, err := dirsync.DecodePolicy("safeguard", policy)
-	return &p.Safeguard, err
+	if root != cty.NilVal && !root.Type().IsObjectType() {
+		root = cty.NilVal
+	}
+	if root != cty.NilVal && isNull(own) {
+		own = root
+	}
+	members := map[string]cty.Value{"engine": cty.StringVal(dirsync.EngineNone)}
+	if !isNull(own) {
+		members["safeguard"] = own
+	}
+	policy, err := dirsync.DecodePolicy(source, withDefaults(cty.ObjectVal(members), root))
+	return &policy.Safeguard, err
 }

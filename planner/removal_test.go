@@ -182,3 +182,44 @@ func TestExclusiveExemptionStandsAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestSafeguardHoldsWithoutDecisions: what the policy's safeguard says of declared accounts holds too when nothing can be
+// decided about the derived ones, and when it cannot be read everything is held.
+func TestSafeguardHoldsWithoutDecisions(t *testing.T) {
+	safeguard := func(removals int64, window string, protected ...string) cty.Value {
+		return cty.ObjectVal(map[string]cty.Value{
+			"max_removals": cty.NumberIntVal(removals), "max_removal_percent": cty.NumberIntVal(100), "min_admins": cty.NumberIntVal(0),
+			"window": cty.StringVal(window), "protected": resource.StringSet(protected),
+		})
+	}
+	for _, row := range []struct {
+		name         string
+		action       Action
+		policy, root cty.Value
+		held         bool
+	}{
+		{"nothing speaks against it", Unknown, safeguard(5, "24h", "other@x.example"), cty.NilVal, false},
+		{"the policy protects it, and could not be read at the vendor", Unknown, safeguard(5, "24h", "ann@x.example"), cty.NilVal, true},
+		{"the policy allows none", Unknown, safeguard(0, "24h", "other@x.example"), cty.NilVal, true},
+		{"the policy cannot be decoded", NoOp, safeguard(5, "soon", "other@x.example"), cty.NilVal, true},
+		{"the root's safeguard cannot be", Delete, safeguard(5, "24h", "other@x.example"), safeguard(5, "soon", "other@x.example"), true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			req := forecastWorld()
+			req.Frame, req.Registry, req.Prior, req.AcceptRemovals = &config.Frame{Safeguard: row.root}, tenantTypes(), &state.State{}, -1
+			req.Now = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+			gone := &Change{Address: "account.ann", Type: "account", Action: Delete, Before: accountValue("ann@x.example", "end_user", true), After: cty.NilVal}
+			policy := &Change{Address: "sync_policy.p", Type: "sync_policy", Action: row.action, Before: cty.NilVal, Wanted: policyValue("weir", row.policy), After: policyValue("weir", row.policy)}
+			if row.action == Unknown {
+				policy.After = cty.ObjectVal(map[string]cty.Value{"engine": cty.UnknownVal(cty.String), "safeguard": cty.UnknownVal(row.policy.Type())})
+			}
+			p := &Part{Changes: []*Change{policy, gone}}
+			removals := p.removals(req)
+			p.accounts(req, NewObjects(req), removals)
+			p.holdRemovals(req, removals)
+			if (gone.Held != "") != row.held {
+				t.Errorf("held %q, problems %q", gone.Held, p.Problems)
+			}
+		})
+	}
+}
