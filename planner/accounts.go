@@ -61,6 +61,7 @@ func (p *Part) accounts(req *Request, objects *Objects, removals []*removal) {
 		Now:           req.Now,
 	}
 	request.DomainsDoubt = p.domainDoubt(req, request.Domains)
+	request.ProtectionsDoubt = p.protectionDoubt()
 	allowance := p.allow(req, &request.Policy.Safeguard)
 	safeguard := request.Policy.Safeguard // a copy: a pointer into the request would keep all that was read as long as the plan
 	p.safeguard = &safeguard
@@ -154,7 +155,8 @@ func (p *Part) protections(req *Request) []dirsync.Protection {
 	var out []dirsync.Protection
 	for _, c := range p.Changes {
 		if c.Type == "exemption" && c.After != cty.NilVal && c.Action != Delete && c.Action != Release {
-			prot := protection(c.Address, c.After, c.Wanted)
+			prot := protection(c.Address, protecting(c), c.Wanted)
+			prot.Last = strs(c.After, "protects")
 			prot.Where = c.Source
 			if req.Prior != nil {
 				follow(&prot, req.Prior.Objects[c.Address])
@@ -246,7 +248,7 @@ func (p *Part) declared(req *Request) map[string]bool {
 	for _, c := range p.Changes {
 		switch c.Type {
 		case "account":
-			add(c.After)
+			add(protecting(c))
 			add(c.Before)
 		case "tenant":
 			if c.After != cty.NilVal {

@@ -103,6 +103,7 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 		part.Reissue = demanded
 	}
 	if evaluation != nil {
+		part.unevaluated = unevaluated(evaluation)
 		for address, needs := range evaluation.Skipped {
 			part.Problems = append(part.Problems, fmt.Sprintf("%s was not planned, because %s could not be", address, needs))
 		}

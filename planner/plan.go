@@ -150,6 +150,8 @@ type Part struct {
 	Omissions []Omission
 	// registered are the domains that the organization has, lower case.
 	registered []string
+	// unevaluated names a block that might protect somebody and was not evaluated; "" when all were.
+	unevaluated string
 	// safeguard is what the accounts were decided under; nil without a policy.
 	safeguard *dirsync.Safeguard
 	// alsoHeld are addresses of declared objects that the limit of removals holds along with accounts.

@@ -148,6 +148,9 @@ func (d *decider) prepare() {
 		// An alias under a domain that is only missing from the list must not be taken away.
 		d.problem("%s", d.req.DomainsDoubt)
 	}
+	if d.req.ProtectionsDoubt != "" {
+		d.problem("%s", d.req.ProtectionsDoubt)
+	}
 	d.known = knowns(d.req.Known, d.p.Address)
 
 	if r := d.req.Directory; r == nil {

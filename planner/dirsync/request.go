@@ -62,6 +62,8 @@ type Request struct {
 	// Known is sorted by address.
 	Known       []Known
 	Protections []Protection
+	// ProtectionsDoubt says why Protections and Declared may lack some; "" when they are whole.
+	ProtectionsDoubt string
 	// Declared holds the addresses of declared account blocks, folded.
 	Declared map[string]bool
 	// Exempt holds the addresses on the vendor's list of exemptions, folded, as the plan leaves it; nil when it was not read.

@@ -1249,6 +1249,11 @@ var table = []struct {
 		f.leaver("gone")
 		f.req.Domains, f.req.DomainsDoubt = f.req.Domains[:1], "the registered domains could not be read"
 	}, []string{"update alice (directory)", "skip gone incomplete_read"}},
+	{"exemptions in doubt: nothing destructive", func(f *fixture) {
+		f.person("alice").e.Surname = "Other"
+		f.leaver("gone")
+		f.req.ProtectionsDoubt = "whom exemption.e protects is not known"
+	}, []string{"update alice (directory)", "skip gone incomplete_read"}},
 	{"accounts incomplete: nothing at all", func(f *fixture) {
 		f.req.Accounts.Proof = directory.Proof{Problem: "timeout"}
 		f.entry("new", directory.User)
