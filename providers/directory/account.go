@@ -23,6 +23,11 @@ func (t AccountType) IsAdmin() bool {
 	return false
 }
 
+// Known reports whether the type is one of those above: what another one may do, and whether it may go, is not known.
+func (t AccountType) Known() bool {
+	return t == EndUser || t == SilentUser || t == FunctionalAccount || t.IsAdmin()
+}
+
 // Account is one Essentials account as read, functional accounts included.
 type Account struct {
 	// UID is assigned by Essentials; 0 when not known yet.

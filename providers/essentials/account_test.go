@@ -92,6 +92,8 @@ func TestIncompleteLists(t *testing.T) {
 		{"cut short", []*directory.Account{a(1, "a")}, flexInt{true, 2}, "2 are active"},
 		{"twice", []*directory.Account{a(1, "a"), a(2, "a")}, flexInt{}, "twice"},
 		{"one number", []*directory.Account{a(1, "a"), a(1, "b")}, flexInt{}, "one number"},
+		{"every type", []*directory.Account{{Address: "a", Type: directory.FunctionalAccount}, {Address: "b", Type: directory.OEMPartner}}, flexInt{}, ""},
+		{"a type that is not known", []*directory.Account{{Address: "a", Type: "auditor"}}, flexInt{}, `"auditor"`},
 		{"no numbers", []*directory.Account{a(0, "a"), a(0, "b")}, flexInt{}, ""},
 	} {
 		if got := incomplete(row.accounts, row.active); (got == "") != (row.want == "") || !strings.Contains(got, row.want) {

@@ -83,9 +83,9 @@ func decodeUser(r *jsonstream.Reader) (*directory.Account, error) {
 
 // ReadAccounts reads every account of the connection's organization in one list and judges whether the list is complete.
 // The API neither pages nor counts, so the proof rests on what is always true of a whole list: it is not empty (an
-// organization has an administrator), names nobody twice, and is not shorter than the organization's own number of active
-// users. An organization that does not exist is an error with resource.ErrAbsent in its chain. A read that failed
-// returns an error and a proof that says why.
+// organization has an administrator), names nobody twice, has no type but those of the API, and is not shorter than the
+// organization's own number of active users. An organization that does not exist is an error with resource.ErrAbsent in
+// its chain. A read that failed returns an error and a proof that says why.
 func ReadAccounts(ctx context.Context, conn *resource.Conn) (*directory.AccountReading, error) {
 	c, org, err := clientOf(conn)
 	if err != nil {
@@ -124,6 +124,9 @@ func incomplete(accounts []*directory.Account, active flexInt) string {
 			return fmt.Sprintf("the list of accounts gives %s and %s one number", other, a.Address)
 		}
 		uids[a.UID] = a.Address
+		if a.Type != "" && !a.Type.Known() {
+			return fmt.Sprintf("%s is of the type %q, which this version of weir does not know: it may be an administrator", a.Address, clip(string(a.Type)))
+		}
 	}
 	// active_users is what is billed and may count differently (seen in clients), but never more than there are.
 	if active.set && active.value > len(accounts) {

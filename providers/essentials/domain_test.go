@@ -3,6 +3,9 @@ package essentials
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -187,5 +190,35 @@ func TestDomainGuard(t *testing.T) {
 				t.Errorf("held for %q, want %d reasons", got, row.held)
 			}
 		})
+	}
+}
+
+// TestShortListOfDomains: an organization has its primary domain, and each domain once. Under a domain that a short list
+// lacks, aliases would count as nobody's.
+func TestShortListOfDomains(t *testing.T) {
+	list := ""
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"domains":[`+list+`]}`)
+	}))
+	defer server.Close()
+	c, err := New(Config{BaseURL: server.URL, User: "u@x.example", Password: "secret", HTTP: server.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for names, whole := range map[string]bool{
+		"contoso.example":                               true,
+		"second.example Contoso.Example":                true,
+		"":                                              false,
+		"second.example":                                false,
+		"contoso.example second.example Second.example": false,
+	} {
+		var all []string
+		for _, name := range strings.Fields(names) {
+			all = append(all, `{"name":"`+name+`","is_active":true,"is_relay":false}`)
+		}
+		list = strings.Join(all, ",")
+		if got, err := c.listDomains(t.Context(), "contoso.example"); (err == nil) != whole || err != nil && !errors.Is(err, resource.ErrUnavailable) {
+			t.Errorf("%q: %v, %v", names, got, err)
+		}
 	}
 }

@@ -183,11 +183,22 @@ func (c *Client) listDomains(ctx context.Context, org string) ([]domainRead, err
 			return nil
 		})
 	})
-	if err == nil && len(out) == 0 {
-		// An organization always has its primary domain (vendor API description: domains is required).
-		return nil, unreadable(q, http.StatusOK, fmt.Errorf("an organization without any domain"))
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	names := map[string]bool{}
+	for _, d := range out {
+		name := folded(string(d.Name))
+		if names[name] {
+			return nil, unreadable(q, http.StatusOK, fmt.Errorf("the list names %s twice, so it may lack another", clip(name)))
+		}
+		names[name] = true
+	}
+	if !names[folded(org)] {
+		// An organization always has its primary domain (vendor API description: domains is required).
+		return nil, unreadable(q, http.StatusOK, fmt.Errorf("an organization without its primary domain"))
+	}
+	return out, nil
 }
 
 // domain reads GET /orgs/{d}/domains/{t}.
