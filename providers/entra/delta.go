@@ -366,7 +366,13 @@ func outcome[P item](old *directory.Entry, id string, occurrences []P) (after *d
 	backwards := slices.Clone(occurrences)
 	slices.Reverse(backwards)
 	other, sure := fold(backwards)
-	return after, sure && cache.Equal(after, other)
+	sure = sure && cache.Equal(after, other)
+	// Any of them may be the latest: then none may say anything else than all together.
+	for _, p := range occurrences {
+		again := *after
+		sure = sure && p.patch(&again) && cache.Equal(after, &again)
+	}
+	return after, sure
 }
 
 // deltaGroup is a group in a delta.
@@ -450,10 +456,13 @@ func mergeGroups(col *cache.Collection, items []deltaGroup) error {
 		if after.Members, err = members(after.Members, pieces); err != nil {
 			return &lostError{"group " + id + ": " + err.Error()}
 		}
+		hidden, told := false, false
 		for _, p := range pieces {
-			if p.Visibility.set {
-				after.MembersHidden = (&wireGroup{Visibility: &p.Visibility.value}).hidden()
-			}
+			told = told || p.Visibility.set
+			hidden = hidden || (&wireGroup{Visibility: &p.Visibility.value}).hidden()
+		}
+		if told {
+			after.MembersHidden = hidden
 		}
 		// Members that were seen stay: what hides them now takes nobody out.
 		after.MembersHidden = after.MembersHidden && len(after.Members) == 0

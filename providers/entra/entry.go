@@ -201,26 +201,33 @@ func (m *wireMember) decode(r *jsonstream.Reader) error {
 	})
 }
 
-// merge takes over what another piece of the same group says.
-func (g *wireGroup) merge(piece *wireGroup) {
-	take(&g.DisplayName, piece.DisplayName)
-	take(&g.MailEnabled, piece.MailEnabled)
-	take(&g.SecurityEnabled, piece.SecurityEnabled)
-	take(&g.OnPremisesSyncEnabled, piece.OnPremisesSyncEnabled)
-	take(&g.CreatedDateTime, piece.CreatedDateTime)
-	take(&g.Visibility, piece.Visibility)
+// merge takes over what another piece of the same group says, and reports whether it is nothing else than what was said
+// before.
+func (g *wireGroup) merge(piece *wireGroup) (agrees bool) {
+	agrees = take(&g.DisplayName, piece.DisplayName)
+	agrees = take(&g.MailEnabled, piece.MailEnabled) && agrees
+	agrees = take(&g.SecurityEnabled, piece.SecurityEnabled) && agrees
+	agrees = take(&g.OnPremisesSyncEnabled, piece.OnPremisesSyncEnabled) && agrees
+	agrees = take(&g.CreatedDateTime, piece.CreatedDateTime) && agrees
+	agrees = take(&g.Visibility, piece.Visibility) && agrees
 	if piece.GroupTypes != nil {
+		agrees = agrees && (g.GroupTypes == nil || sameSet(g.GroupTypes, piece.GroupTypes))
 		g.GroupTypes = piece.GroupTypes
 	}
 	if piece.ProxyAddresses != nil {
+		agrees = agrees && (g.ProxyAddresses == nil || sameSet(g.ProxyAddresses, piece.ProxyAddresses))
 		g.ProxyAddresses = piece.ProxyAddresses
 	}
+	return agrees
 }
 
-func take[T any](into **T, from *T) {
-	if from != nil {
-		*into = from
+func take[T comparable](into **T, from *T) (agrees bool) {
+	if from == nil {
+		return true
 	}
+	agrees = *into == nil || **into == *from
+	*into = from
+	return agrees
 }
 
 func value[T any](p *T) T {

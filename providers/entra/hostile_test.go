@@ -123,6 +123,10 @@ func TestPiecesOfGroups(t *testing.T) {
 		"another group is deleted": {pieces: []string{g, `{"id":"h","@removed":{"reason":"changed"}}`}},
 		"joined and left":          {pieces: []string{g, joined("a"), joined("b"), left("A")}, members: []string{"b"}, want: []string{"b"}, asked: true},
 		"left and joined":          {pieces: []string{g, joined("b"), left("a"), joined("a")}, members: []string{"A", "b"}, want: []string{"a", "b"}, asked: true},
+		"renamed meanwhile":        {pieces: []string{piece(`"displayName":"Old","securityEnabled":true,"members@delta":[{"id":"a"}]`), g, joined("b")}, members: []string{"a", "b"}, want: []string{"a", "b"}, asked: true},
+		"back to the old name":     {pieces: []string{g, piece(`"displayName":"Old"`), g}, members: nil, want: nil, asked: true},
+		"in another order":         {pieces: []string{g, piece(`"proxyAddresses":["SMTP:g@x.example","smtp:h@x.example"]`), piece(`"proxyAddresses":["smtp:h@x.example","SMTP:g@x.example"]`)}},
+		"the same again":           {pieces: []string{g, joined("a"), g}, want: []string{"a"}},
 		"deleted and there":        {pieces: []string{joined("a"), gone, g, joined("b")}, members: []string{"a", "b"}, want: []string{"a", "b"}, asked: true},
 		"there and deleted":        {pieces: []string{g, joined("a"), gone}, members: []string{"a"}, want: []string{"a"}, asked: true},
 	} {
@@ -137,6 +141,9 @@ func TestPiecesOfGroups(t *testing.T) {
 						asked = true
 						if !answers {
 							return `{"@odata.count":7,"value":[]}`
+						}
+						if len(row.members) == 0 {
+							return `{"@odata.count":0,"value":[]}`
 						}
 						return fmt.Sprintf(`{"@odata.count":%d,"value":[{"id":"%s"}]}`, len(row.members), strings.Join(row.members, `"},{"id":"`))
 					case path == "/groups/delta":

@@ -141,6 +141,9 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 	type group struct {
 		wireGroup
 		members, left map[string]bool
+		// asked is the group when it was asked itself, nil when that was not needed; hides that a piece said so.
+		asked *directory.Entry
+		hides bool
 	}
 	all, deleted := map[string]*group{}, map[string]bool{}
 	doubts := map[string]bool{} // what the order of the pieces would decide
@@ -162,7 +165,10 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 				g.ID = id
 				all[id] = g
 			}
-			g.merge(piece)
+			if !g.merge(piece) {
+				doubts[id] = true
+			}
+			g.hides = g.hides || piece.hidden()
 			for _, m := range piece.Members {
 				member := strings.ToLower(m.ID)
 				switch {
@@ -200,11 +206,16 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 		if proof.Problem != "" {
 			break
 		}
-		_, present, err := c.Confirm(ctx, id)
-		if err == nil && present {
-			all[id].members, err = c.members(ctx, id)
-		} else if err == nil {
+		entry, present, err := c.Confirm(ctx, id)
+		switch {
+		case err != nil:
+		case !present:
 			delete(all, id)
+		case !entry.Kind.IsGroup():
+			err = fmt.Errorf("it is a %s", entry.Kind)
+		default:
+			all[id].asked = entry
+			all[id].members, err = c.members(ctx, id)
 		}
 		if err != nil {
 			proof.Problem = fmt.Sprintf("group %s came in pieces that contradict each other, and could not be asked for: %v", id, err)
@@ -215,12 +226,15 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 		if g.DisplayName == nil && proof.Problem == "" {
 			proof.Problem = fmt.Sprintf("group %s came without its name", g.ID)
 		}
-		e := g.entry()
+		e := g.asked
+		if e == nil {
+			e = g.entry()
+		}
 		for id := range g.members {
 			e.Members = append(e.Members, id)
 		}
 		slices.Sort(e.Members)
-		e.MembersHidden = g.hidden() && len(e.Members) == 0
+		e.MembersHidden = g.hides && len(e.Members) == 0
 		out = append(out, e)
 	}
 	proof.Objects = len(out)

@@ -206,10 +206,10 @@ func TestShortListOfDomains(t *testing.T) {
 		t.Fatal(err)
 	}
 	for names, whole := range map[string]bool{
-		"contoso.example":                               true,
-		"second.example Contoso.Example":                true,
-		"":                                              false,
-		"second.example":                                false,
+		"contoso.example":                true,
+		"second.example Contoso.Example": true,
+		"":                               false,
+		"second.example":                 false,
 		"contoso.example second.example Second.example": false,
 	} {
 		var all []string
