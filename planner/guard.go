@@ -43,7 +43,7 @@ func (p *Part) guard(req *Request) {
 		for _, h := range p.Accounts.Held {
 			cure := h.Paste
 			if h.Limit == "removals" && cure != "" {
-				cure = fmt.Sprintf("# in %s, for once:\n%s# or: weir apply --accept-removals %s=%d", p.AccountPolicy, cure, req.Tenant.Key, h.Count)
+				cure = fmt.Sprintf("# in %s, for once:\n%s# or: weir apply --accept-removals %s=%d\n# or, to keep some of them: weir apply --review", p.AccountPolicy, cure, req.Tenant.Key, h.Count)
 			}
 			addresses := h.Addresses
 			if h.Limit == "removals" {

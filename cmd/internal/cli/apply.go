@@ -152,7 +152,7 @@ func (a *App) planAndApply(ctx context.Context, c configFlags, f applyFlags, o p
 	if err != nil {
 		return err
 	}
-	if !anything(p) {
+	if !anything(p) && !(leaving(f) && heldAccounts(p)) {
 		return codeOrNil(planCodeForApply(p))
 	}
 	if ctx.Err() != nil {
@@ -213,8 +213,7 @@ func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o pla
 			return err
 		}
 	}
-	leaving := f.review || len(f.skips) > 0
-	if leaving {
+	if leaving(f) {
 		list, err := w.reviewed(p, f)
 		if err != nil {
 			return err
@@ -230,7 +229,7 @@ func (a *App) applySaved(ctx context.Context, c configFlags, f applyFlags, o pla
 		}
 		plan = w.keep(ctx, p) // to go on with the file would be to go on with all that is in it
 	}
-	if leaving || !plan.resumed {
+	if leaving(f) || !plan.resumed {
 		if remembered := w.remember(ctx, file.digest, p, plan.digest); remembered && plan.command == "" {
 			plan.command = a.goOn(c, name)
 		}
@@ -296,6 +295,14 @@ func anything(p *planner.Plan) bool {
 		}
 	}
 	return false
+}
+
+// leaving reports whether the command lets items be left out.
+func leaving(f applyFlags) bool { return f.review || len(f.skips) > 0 }
+
+// heldAccounts reports whether a guard holds accounts, which can be left out for longer although nothing is applied.
+func heldAccounts(p *planner.Plan) bool {
+	return slices.ContainsFunc(p.Parts, func(part *planner.Part) bool { return part.Status != planner.Errored && part.HeldAccounts() })
 }
 
 func destructive(p *planner.Plan) bool {
@@ -584,6 +591,7 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 			bounded(part, planned)
 		}
 		part.CollideAs(planned)
+		part.StayHeld(planned)
 		if err := w.introduce(leaseCtx, lease, working, u); err != nil {
 			return nil, err
 		}

@@ -17,7 +17,7 @@ import (
 
 // reviewed is the list of a plan's items, with those of --skip left out already; empty when nobody asks for one.
 func (w *workspace) reviewed(p *planner.Plan, f applyFlags) (*review.List, error) {
-	if !f.review && len(f.skips) == 0 {
+	if !leaving(f) {
 		return review.New(nil, nil), nil
 	}
 	var groups []render.ReviewGroup
@@ -218,6 +218,7 @@ func (w *workspace) planExempted(ctx context.Context, p *planner.Plan, o planOpt
 				decided[planner.AccountAddress(again.AccountPolicy, d.Address)] = d.Action
 			}
 		}
+		again.StayHeld(part)
 		again.Approve(part, func(address string, _ planner.Item) bool {
 			return blocks[address] || functional[address] && decided[address] == dirsync.Convert
 		})

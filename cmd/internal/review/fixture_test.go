@@ -39,7 +39,7 @@ func sample() *List {
 	}})
 }
 
-// The items of sample by number.
+// The items of sample by number, and the two more of withHeld.
 const (
 	policy = iota
 	rule
@@ -48,7 +48,22 @@ const (
 	bob
 	kate
 	leo
+	olga
+	pete
 )
+
+// withHeld is sample with two leavers that a guard holds; nothing depends on what is not applied.
+func withHeld() *List {
+	l := sample()
+	group := render.ReviewGroup{Title: "Deleting, held", Tenant: "Contoso", Key: "c", Held: "2 addresses would stop receiving"}
+	for _, mail := range []string{"olga@c.example", "pete@c.example"} {
+		group.Items = append(group.Items, render.ReviewItem{Address: mail, Mail: mail, Symbol: "-", Name: mail, About: "gone", Convertible: true})
+	}
+	more := New([]render.ReviewGroup{group}, nil)
+	more.Groups[0].First, more.Groups[0].End = len(l.Items), len(l.Items)+2
+	l.Items, l.Groups, l.along = append(l.Items, more.Items...), append(l.Groups, more.Groups...), append(l.along, nil, nil)
+	return l
+}
 
 // crowd is a list of n newcomers and one leaver at the end.
 func crowd(n int) *List {
@@ -61,7 +76,7 @@ func crowd(n int) *List {
 	return New([]render.ReviewGroup{group}, nil)
 }
 
-// state is which items are ticked, as a string of x, . and - (left out along with another).
+// state is which items are ticked, as a string of x, . and - (left out along with another), h for one that is held.
 func state(l *List) string {
 	var b strings.Builder
 	for i := range l.Items {
@@ -71,6 +86,8 @@ func state(l *List) string {
 			b.WriteByte('x')
 		case along:
 			b.WriteByte('-')
+		case !l.Out(i):
+			b.WriteByte('h')
 		default:
 			b.WriteByte('.')
 		}

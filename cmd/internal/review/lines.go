@@ -45,6 +45,10 @@ const shownFew = 20
 const linesHelp = `What to leave out, as numbers, addresses or patterns ("3 5-7 bob@contoso.example *@old.example"); + before them takes
 them in again; /TEXT finds, list shows all. An empty line goes on.`
 
+// heldHelp says what can be decided about what a guard holds, and what comes of it.
+const heldHelp = `What is held is not applied. Left out until a day, or exempt, an account does not count against a limit any more; the
+rest stays held in this run, and the next plan asks for it if the limit lets it pass.`
+
 // Run asks until the person goes on or gives up. approved is false when the answer to the last question was anything but
 // yes, or ctx ended; the error is ErrNoAnswer or that of a stream.
 func (l *Lines) Run(ctx context.Context, list *List) (approved bool, err error) {
@@ -70,6 +74,9 @@ func (l *Lines) Run(ctx context.Context, list *List) (approved bool, err error) 
 	}()
 	l.show(list, shownFew, "")
 	l.say("", linesHelp)
+	if list.Held() > 0 {
+		l.say("", heldHelp)
+	}
 	for {
 		text, err := l.ask(ctx, "Leave out")
 		switch {
@@ -104,10 +111,13 @@ func (l *Lines) leaveOut(ctx context.Context, list *List, text string) error {
 		l.say(err.Error())
 		return nil
 	}
-	accounts := 0
+	accounts, held := 0, 0
 	for _, i := range items {
 		if list.Items[i].IsAccount() {
 			accounts++
+		}
+		if list.Items[i].Held {
+			held++
 		}
 	}
 	choice := Choice{}
@@ -116,15 +126,19 @@ func (l *Lines) leaveOut(ctx context.Context, list *List, text string) error {
 		if len(items) == 1 {
 			name = list.Items[items[0]].Name
 		}
-		if choice, err = l.how(ctx, list, items, name); err != nil {
+		if choice, err = l.how(ctx, list, items, name, held == len(items)); err != nil {
 			return err
 		}
 	}
 	before := list.Left()
 	list.LeaveOut(choice, items...)
 	for _, i := range items {
-		if len(items) <= shownFew {
+		switch {
+		case len(items) > shownFew:
+		case list.Out(i):
 			l.say(fmt.Sprintf("%4d  %s: left out, %s.", i+1, list.Items[i].Name, list.fate(i)))
+		default:
+			l.say(fmt.Sprintf("%4d  %s: held, as it was.", i+1, list.Items[i].Name))
 		}
 	}
 	if len(items) > shownFew {
@@ -144,9 +158,13 @@ func (l *Lines) leaveOut(ctx context.Context, list *List, text string) error {
 	return nil
 }
 
-// how asks in which way accounts are left out.
-func (l *Lines) how(ctx context.Context, list *List, items []int, name string) (Choice, error) {
-	question := name + ": t for this time, a day such as " + l.Now.UTC().AddDate(0, 1, 0).Format(time.DateOnly) + " for until then"
+// how asks in which way accounts are left out. What is held is left out this time anyway.
+func (l *Lines) how(ctx context.Context, list *List, items []int, name string, held bool) (Choice, error) {
+	question := name + ": t for this time, a day such as "
+	if held {
+		question = name + ": t leaves it held, a day such as "
+	}
+	question += l.Now.UTC().AddDate(0, 1, 0).Format(time.DateOnly) + " for until then"
 	if l.NoExemptions == "" {
 		question += ", e for an exemption"
 	}
@@ -225,20 +243,26 @@ func (l *Lines) conclude(ctx context.Context, list *List) (bool, error) {
 func (l *Lines) show(list *List, most int, search string) {
 	for _, g := range list.Groups {
 		l.say("", fmt.Sprintf("%s: %d", g.Title, g.End-g.First))
+		if g.Held != "" {
+			l.say("  " + g.Held)
+		}
 		shown, hidden := 0, 0
 		for i := g.First; i < g.End; i++ {
 			it := &list.Items[i]
 			switch {
 			case !list.matches(i, search):
 				continue
-			case shown >= most && len(it.Stops) == 0 && list.Ticked(i):
+			case shown >= most && len(it.Stops) == 0 && !list.Out(i):
 				hidden++
 				continue
 			}
 			shown++
 			box, about := "[x]", it.About
-			if !list.Ticked(i) {
+			switch {
+			case list.Out(i):
 				box, about = "[ ]", list.fate(i)
+			case it.Held:
+				box = "[h]"
 			}
 			l.say(fmt.Sprintf("%4d %s %-3s %s  %s", i+1, box, it.Symbol, it.Name, about))
 			for _, x := range it.Stops {

@@ -13,6 +13,8 @@ type Item struct {
 	render.ReviewItem
 	// Key is the key of its tenant.
 	Key string
+	// Held says that a guard holds it: it is not applied, and can be left out for longer than this time.
+	Held bool
 	// lower is what a search looks in.
 	lower string
 }
@@ -22,7 +24,9 @@ func (i *Item) IsAccount() bool { return i.Mail != "" }
 
 // Group is a range of items under one title.
 type Group struct {
-	Title      string
+	Title string
+	// Held says why a guard holds all of it; "" when none does.
+	Held       string
 	First, End int
 }
 
@@ -54,9 +58,9 @@ func New(groups []render.ReviewGroup, couplings map[string]map[string][]string) 
 		first := len(l.Items)
 		for _, it := range g.Items {
 			index[[2]string{g.Key, it.Address}] = len(l.Items)
-			l.Items = append(l.Items, Item{ReviewItem: it, Key: g.Key, lower: strings.ToLower(title + " " + it.Name + " " + it.About + " " + strings.Join(it.Stops, " "))})
+			l.Items = append(l.Items, Item{ReviewItem: it, Key: g.Key, Held: g.Held != "", lower: strings.ToLower(title + " " + it.Name + " " + it.About + " " + strings.Join(it.Stops, " "))})
 		}
-		l.Groups = append(l.Groups, Group{Title: title, First: first, End: len(l.Items)})
+		l.Groups = append(l.Groups, Group{Title: title, Held: g.Held, First: first, End: len(l.Items)})
 	}
 	l.along = make([][]int, len(l.Items))
 	for key, of := range couplings {
@@ -77,10 +81,13 @@ func New(groups []render.ReviewGroup, couplings map[string]map[string][]string) 
 }
 
 // Ticked reports whether the item is to be applied.
-func (l *List) Ticked(i int) bool {
+func (l *List) Ticked(i int) bool { return !l.Items[i].Held && !l.Out(i) }
+
+// Out reports whether the item was left out, for its own sake or along with another.
+func (l *List) Out(i int) bool {
 	_, left := l.left[i]
 	_, along := l.with[i]
-	return !left && !along
+	return left || along
 }
 
 // Choice is how the item was left out; false for one that was not, or that went along with another.
@@ -95,7 +102,8 @@ func (l *List) With(i int) (int, bool) {
 	return j, ok
 }
 
-// LeaveOut leaves items out, and what goes along with them; it returns how many went along that were ticked before.
+// LeaveOut leaves items out, and what goes along with them; it returns how many went along that were ticked before. What is
+// held is left out this time anyway, so that this is no choice.
 func (l *List) LeaveOut(c Choice, items ...int) int {
 	before := len(l.with)
 	for _, i := range items {
@@ -105,6 +113,10 @@ func (l *List) LeaveOut(c Choice, items ...int) int {
 		}
 		if choice.Way == Exempt && !l.Items[i].Convertible {
 			choice.Exemption.Functional = false
+		}
+		if choice.Way == ThisTime && l.Items[i].Held {
+			delete(l.left, i)
+			continue
 		}
 		l.left[i] = choice
 	}
@@ -120,7 +132,7 @@ func (l *List) TakeBack(items ...int) int {
 	}
 	l.follow()
 	for _, i := range items {
-		for !l.Ticked(i) {
+		for l.Out(i) {
 			// What keeps it out goes in as well, one after the other, until nothing does.
 			because := l.with[i]
 			for next, ok := l.with[because]; ok; next, ok = l.with[because] {
@@ -145,7 +157,7 @@ func (l *List) follow() {
 		i := queue[0]
 		queue = queue[1:]
 		for _, j := range l.along[i] {
-			if l.Ticked(j) {
+			if !l.Out(j) {
 				l.with[j] = i
 				queue = append(queue, j)
 			}
@@ -155,6 +167,17 @@ func (l *List) follow() {
 
 // Left is the number of items that are left out.
 func (l *List) Left() int { return len(l.left) + len(l.with) }
+
+// Held is the number of items that a guard holds and that nobody left out for longer.
+func (l *List) Held() int {
+	n := 0
+	for i := range l.Items {
+		if l.Items[i].Held && !l.Out(i) {
+			n++
+		}
+	}
+	return n
+}
 
 // Stops is the number of addresses that stop receiving with what is ticked.
 func (l *List) Stops() int {
@@ -179,9 +202,24 @@ func (l *List) matches(i int, search string) bool {
 
 // sentence says what would happen now.
 func (l *List) sentence() string {
-	text := fmt.Sprintf("%d of %s to be applied", len(l.Items)-l.Left(), plural(len(l.Items), "item", "items"))
+	all, ticked := 0, 0
+	for i := range l.Items {
+		if !l.Items[i].Held {
+			all++
+		}
+		if l.Ticked(i) {
+			ticked++
+		}
+	}
+	text := "nothing to be applied"
+	if all > 0 {
+		text = fmt.Sprintf("%d of %s to be applied", ticked, plural(all, "item", "items"))
+	}
 	if n := l.Left(); n > 0 {
 		text += fmt.Sprintf(", %d left out", n)
+	}
+	if n := l.Held(); n > 0 {
+		text += fmt.Sprintf(", %d held", n)
 	}
 	if n := l.Stops(); n > 0 {
 		text += ", " + plural(n, "address stops", "addresses stop") + " receiving"

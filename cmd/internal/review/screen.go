@@ -211,14 +211,17 @@ func (s *Screen) toggle() {
 			}
 		}
 	}
-	ticked := slices.DeleteFunc(slices.Clone(items), func(i int) bool { return !s.list.Ticked(i) })
-	if len(ticked) == 0 {
+	in := slices.DeleteFunc(slices.Clone(items), s.list.Out)
+	if len(in) == 0 {
 		more := s.list.TakeBack(items...)
 		s.note = "Ticked again: " + plural(len(items), "item", "items") + alongText(more) + "."
+		if s.list.Items[items[0]].Held {
+			s.note = "Held as before: " + plural(len(items), "item", "items") + "."
+		}
 		return
 	}
-	s.target = ticked
-	if !slices.ContainsFunc(ticked, func(i int) bool { return s.list.Items[i].IsAccount() }) {
+	s.target = in
+	if !slices.ContainsFunc(in, func(i int) bool { return s.list.Items[i].IsAccount() }) {
 		s.leaveOut(Choice{Way: ThisTime})
 		return
 	}
@@ -228,6 +231,10 @@ func (s *Screen) toggle() {
 func (s *Screen) choose(key string) {
 	switch key {
 	case "t", "enter":
+		if s.held() != "" {
+			s.note = "It is held, and so left out this time anyway."
+			return
+		}
 		s.leaveOut(Choice{Way: ThisTime})
 	case "u":
 		s.mode, s.field = dating, 0
@@ -358,7 +365,7 @@ func (s *Screen) layOut() {
 				continue
 			}
 			found = true
-			if !s.folded[g] || s.search != "" || len(s.list.Items[i].Stops) > 0 || !s.list.Ticked(i) {
+			if !s.folded[g] || s.search != "" || len(s.list.Items[i].Stops) > 0 || s.list.Out(i) {
 				s.rows = append(s.rows, row{g, i})
 			}
 		}
@@ -392,7 +399,11 @@ func (s *Screen) foot() []string {
 	case searching:
 		lines = append(lines, "Find: "+render.SafeText(s.search)+"_", "enter keeps it · esc clears it")
 	case choosing:
-		lines = append(lines, s.about()+": leave out", "  t  this time", "  u  until a date")
+		if held := s.held(); held != "" {
+			lines = append(lines, "Held: "+held, s.about()+": leave out for longer; it does not count against a limit then", "  u  until a date")
+		} else {
+			lines = append(lines, s.about()+": leave out", "  t  this time", "  u  until a date")
+		}
 		if s.noExemptions == "" {
 			lines = append(lines, "  e  as an exemption, written into the configuration")
 		}
@@ -425,6 +436,16 @@ func (s *Screen) foot() []string {
 		lines = slices.Insert(lines, 0, render.SafeText(s.note))
 	}
 	return lines
+}
+
+// held is why a guard holds what is being left out; "" when none does. It is all of one group.
+func (s *Screen) held() string {
+	for _, group := range s.list.Groups {
+		if len(s.target) > 0 && group.First <= s.target[0] && s.target[0] < group.End {
+			return group.Held
+		}
+	}
+	return ""
 }
 
 // about names what is being left out.

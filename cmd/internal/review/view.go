@@ -14,6 +14,7 @@ const (
 	dim     = "2"
 	reverse = "7"
 	red     = "31"
+	yellow  = "33"
 )
 
 const help = `space, x     tick or untick the item, or all of a group that a search finds
@@ -24,11 +25,13 @@ enter        go on: shows what it has come to, and asks
 q, ctrl+c    end the review; nothing is changed
 
 [x] is applied, [ ] is left out, [-] is left out along with another item,
-because one depends on the other.
+because one depends on the other. [h] is held by a guard and not applied.
 
 Left out this time, an item is proposed again by the next plan. Until a date,
 no run touches the account, weir sync neither; past the date it is still left
-alone, and reported. An exemption is a block in the configuration, with a reason.`
+alone, and reported. An exemption is a block in the configuration, with a reason.
+What is held can be left out in these two ways, and does not count against a
+limit then; the rest stays held, and the next plan asks for it if it may pass.`
 
 // View draws the form.
 func (s *Screen) View() tea.View {
@@ -87,14 +90,19 @@ func (s *Screen) line(i int) string {
 	}
 	it := &s.list.Items[r.item]
 	box, tail := "[x]", it.About
-	if !s.list.Ticked(r.item) {
+	switch {
+	case s.list.Out(r.item):
 		box, tail = "[ ]", "left out, "+s.list.fate(r.item)
 		if _, along := s.list.With(r.item); along {
 			box, tail = "[-]", "left out "+s.list.fate(r.item)
 		}
+	case it.Held:
+		box = "[h]"
 	}
 	code := ""
 	switch {
+	case box == "[h]":
+		code = yellow
 	case box != "[x]":
 		code = dim
 	case len(it.Stops) > 0:
@@ -106,12 +114,12 @@ func (s *Screen) line(i int) string {
 
 func (s *Screen) heading(g int) string {
 	group := s.list.Groups[g]
-	found, ticked := 0, 0
+	found, in := 0, 0
 	for i := group.First; i < group.End; i++ {
 		if s.list.matches(i, s.search) {
 			found++
-			if s.list.Ticked(i) {
-				ticked++
+			if !s.list.Out(i) {
+				in++
 			}
 		}
 	}
@@ -120,14 +128,19 @@ func (s *Screen) heading(g int) string {
 		arrow = "▸"
 	}
 	switch {
-	case ticked == 0:
+	case in == 0:
 		box = "[ ]"
-	case ticked < found:
+	case in < found:
 		box = "[~]"
+	case group.Held != "":
+		box = "[h]"
 	}
 	text := fmt.Sprintf("%s %s %s: %d", arrow, box, group.Title, found)
-	if ticked < found {
-		text += fmt.Sprintf(", %d left out", found-ticked)
+	if in < found {
+		text += fmt.Sprintf(", %d left out", found-in)
+	}
+	if group.Held != "" {
+		text += ". " + group.Held
 	}
 	return text
 }
@@ -147,6 +160,9 @@ func (s *Screen) conclusion(most int) []string {
 		if fate := s.list.fate(i); fate != "" {
 			add("", "  left out: "+s.list.Items[i].Name+", "+fate)
 		}
+	}
+	if n := s.list.Held(); n > 0 {
+		add(yellow, fmt.Sprintf("  held, and not applied: %d", n))
 	}
 	if len(lines) == 0 {
 		add("", "  Everything is applied.")
