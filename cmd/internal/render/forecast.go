@@ -109,7 +109,7 @@ func (v *forecastView) seats(l *planner.Licences) {
 	}
 	text := thousands(l.After)
 	if l.Before != l.After {
-		text = fmt.Sprintf("%s -> %s (%+d)", thousands(l.Before), thousands(l.After), l.After-l.Before)
+		text = fmt.Sprintf("%s → %s (%+d)", thousands(l.Before), thousands(l.After), l.After-l.Before)
 	}
 	line := forecastLine{Title: "Seats", Bad: v.Over}
 	switch {

@@ -41,12 +41,14 @@ func escapeMarkdown(s string) string {
 	var b strings.Builder
 	for i, r := range s {
 		switch {
-		case strings.ContainsRune("\\`*_[]<>|~&!$#^=", r) || r == ':' && strings.HasPrefix(s[i:], ":/"):
+		case strings.ContainsRune("\\`*_[]<>|~&!$#^", r) || r == ':' && strings.HasPrefix(s[i:], ":/"):
 			b.WriteByte('\\')
 			b.WriteRune(r)
 			if strings.ContainsRune("#!$&~", r) {
 				b.WriteRune('\u200b')
 			}
+		case r == '=' && (i == 0 || s[i-1] == '=' || strings.HasPrefix(s[i+1:], "=")): // one alone between words starts nothing
+			b.WriteString(`\=`)
 		case r == '@' || r == '%':
 			b.WriteRune(r)
 			b.WriteRune('\u200b')
