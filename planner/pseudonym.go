@@ -124,7 +124,7 @@ var (
 	guid       = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
 	digits     = regexp.MustCompile(`^[0-9]+$`)
 	wordOfText = regexp.MustCompile(`[\pL\pN._%+'-]+@[\pL\pN.-]+|[\pL\pN][\pL\pN.-]*`)
-	quotedWord = regexp.MustCompile(`"[^"\\]*"`)
+	quotedWord = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 )
 
 // id replaces a vendor's id: a GUID by a GUID, a number by a number.
@@ -450,6 +450,7 @@ func (p *Pseudonyms) state(r *Recording) *state.State {
 	}
 	out := state.New(s.Lineage, s.Realm, s.Tenant, s.VersionKey)
 	out.Serial, out.Allowances, out.Applied = s.Serial, s.Allowances, s.Applied
+	out.Applied.Safeguard = p.value("", s.Applied.Safeguard)
 	out.Tenant.Address, out.Tenant.PrimaryDomain = p.text(s.Tenant.Address), p.domain(s.Tenant.PrimaryDomain)
 	out.Tenant.OrganizationID, out.Tenant.EntraTenantID = p.id(s.Tenant.OrganizationID), p.id(s.Tenant.EntraTenantID)
 	out.Objects = map[string]*state.Object{}
@@ -488,6 +489,7 @@ func (p *Pseudonyms) state(r *Recording) *state.State {
 		out.InDoubt = map[string]state.Intent{}
 		for op, i := range s.InDoubt {
 			i.Address, i.NaturalKey, i.ID = p.text(i.Address), p.string("name", i.NaturalKey), p.objectID(i.ID)
+			i.Counts = p.addresses(i.Counts)
 			if i.Mail != "" {
 				i.Mail = p.address(i.Mail)
 			}

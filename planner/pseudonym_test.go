@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zclconf/go-cty/cty"
 	"pgregory.net/rapid"
 
 	"github.com/weir-project/weir/planner/dirsync"
@@ -48,6 +49,38 @@ func TestPseudonymsLeaveNothing(t *testing.T) {
 	}
 	if replaced == plainText(t, NewPseudonyms([]byte("l")).Recording(r)) {
 		t.Error("another key gives the same pseudonyms")
+	}
+}
+
+// TestPseudonymsOfState: what state remembers names people in more places than its accounts.
+func TestPseudonymsOfState(t *testing.T) {
+	r := recording(t)
+	r.Prior.Applied = state.Applied{Known: true, Safeguard: cty.ObjectVal(map[string]cty.Value{
+		"max_removals": cty.NumberIntVal(5), "protected": cty.SetVal([]cty.Value{cty.StringVal("boss@acme.example")}),
+	})}
+	r.Prior.InDoubt = map[string]state.Intent{"op": {Op: "op", Address: "sync_policy.people", Mail: "bob@acme.example", Type: "account", Action: "disable", NaturalKey: "bob@acme.example", Counts: []string{"bobby@acme.example"}, Time: recordedAt}}
+	r.Prior.Removals = []state.Removal{{Mail: "bea@acme.example", Time: recordedAt}}
+	r.Prior.Skips = []state.Skip{{Mail: "ben@acme.example", Reason: "Benedikt asked", By: "Walter", Until: recordedAt}}
+	r.Prior.Objects = map[string]*state.Object{"exemption.e": {Address: "exemption.e", Type: "exemption", Previous: cty.NilVal, Values: cty.ObjectVal(map[string]cty.Value{
+		"when": cty.StringVal(`can(regex("^kelly\\.k", entry.address)) || entry.name == "Kim \"Kimi\" Kelly"`),
+	})}}
+	real := plainText(t, r)
+	out := NewPseudonyms([]byte("k")).Recording(r)
+	replaced := plainText(t, out)
+	for _, word := range []string{"boss@", "bob@", "bobby@", "bea@", "ben@", "Benedikt", "Walter", "kelly", "Kimi", "Kelly"} {
+		if !strings.Contains(real, word) {
+			t.Errorf("%q would not be found where it is", word)
+		}
+		if strings.Contains(replaced, word) {
+			t.Errorf("%q is left: %s", word, replaced)
+		}
+	}
+	p := out.Prior
+	if protected := strs(p.Applied.Safeguard, "protected"); !p.Applied.Known || len(protected) != 1 || len(p.InDoubt["op"].Counts) != 1 || p.InDoubt["op"].Counts[0] == p.InDoubt["op"].Mail {
+		t.Errorf("applied %#v, in doubt %+v", p.Applied, p.InDoubt)
+	}
+	if when := text(p.Objects["exemption.e"].Values, "when"); !strings.Contains(when, "can(regex(") || !strings.Contains(when, ", entry.address)) || entry.name == ") {
+		t.Errorf("the condition became %s", when)
 	}
 }
 
