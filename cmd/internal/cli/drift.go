@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weir-project/weir/cmd/internal/render"
 	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/dirsync"
 )
 
 // driftCommand reads and compares. It shares plan's path, which has no code that writes, and takes no lock.
@@ -78,7 +80,7 @@ func (a *App) driftCommand() *cobra.Command {
 func (w *workspace) busy(ctx context.Context, p *planner.Plan) (map[string]bool, error) {
 	out := map[string]bool{}
 	for _, part := range p.Parts {
-		if len(part.Drifted) == 0 {
+		if len(part.Drifted) == 0 && !driftedAccounts(part) {
 			continue
 		}
 		key := part.Tenant.Key
@@ -96,6 +98,7 @@ func (w *workspace) busy(ctx context.Context, p *planner.Plan) (map[string]bool,
 		if head.Holder != nil || head.Serial != part.Serial {
 			out[part.Tenant.Key] = true
 			part.Drifted = nil
+			withoutDrift(part)
 			part.Notes = append(part.Notes, "another run is changing this tenant right now, so nothing is called drift; look again when it is done")
 		}
 	}
@@ -121,6 +124,16 @@ func driftCode(p *planner.Plan, busy, overdue map[string]bool) int {
 		}
 	}
 	return worst(codes...)
+}
+
+// withoutDrift takes what somebody changed of accounts out of the part.
+func withoutDrift(part *planner.Part) {
+	if part.Accounts == nil {
+		return
+	}
+	accounts := *part.Accounts
+	accounts.Decisions = slices.DeleteFunc(slices.Clone(accounts.Decisions), func(d dirsync.Decision) bool { return d.Cause == string(planner.Drift) })
+	part.Accounts = &accounts
 }
 
 func driftedAccounts(part *planner.Part) bool {
