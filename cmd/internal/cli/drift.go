@@ -115,7 +115,7 @@ func driftCode(p *planner.Plan, busy, overdue map[string]bool) int {
 			codes = append(codes, exitUnreadable)
 		case busy[part.Tenant.Key]:
 			codes = append(codes, exitBusy)
-		case part.Status == planner.Held && len(part.Drifted) == 0:
+		case part.Status == planner.Held && len(part.Drifted) == 0 && !driftedAccounts(part):
 			codes = append(codes, exitHeld)
 		case len(part.Drifted) > 0 || driftedAccounts(part):
 			codes = append(codes, exitDrift)
