@@ -192,7 +192,7 @@ func protection(source string, after, wanted cty.Value) dirsync.Protection {
 		prot.When = directory.PredicateOf(resource.Get(wanted, "when"))
 	}
 	if t, err := time.Parse(time.DateOnly, text(after, "expires")); err == nil {
-		prot.Expires = t
+		prot.Expires = t.AddDate(0, 0, 1).Add(-time.Second) // it stands to the end of that day
 	}
 	return prot
 }

@@ -323,3 +323,22 @@ func TestSelectionNarrowsWhatIsRemembered(t *testing.T) {
 		})
 	}
 }
+
+// TestExemptionStandsToTheEndOfItsLastDay, as the exemption's own type counts, and UTC.
+func TestExemptionStandsToTheEndOfItsLastDay(t *testing.T) {
+	value := cty.ObjectVal(map[string]cty.Value{"expires": cty.StringVal("2026-11-28"), "addresses": cty.SetVal([]cty.Value{cty.StringVal("ann@x.example")})})
+	for _, row := range []struct {
+		now   string
+		ended bool
+	}{{"2026-11-27T12:00:00Z", false}, {"2026-11-28T00:30:00Z", false}, {"2026-11-28T23:59:00Z", false}, {"2026-11-29T00:00:01Z", true}} {
+		now, err := time.Parse(time.RFC3339, row.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := dirsync.Decide(dirsync.Request{Policy: dirsync.Policy{Engine: dirsync.EngineWeir}, Protections: []dirsync.Protection{protection("exemption.e", value, cty.NilVal)}, Now: now})
+		notes := strings.Join(r.Notes, "\n")
+		if strings.Contains(notes, "exemption.e ended on 2026-11-28") != row.ended {
+			t.Errorf("%s: %s", row.now, notes)
+		}
+	}
+}
