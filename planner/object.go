@@ -21,6 +21,8 @@ type Objects struct {
 	req     *Request
 	claimed map[string]string // type and id → address
 	planned map[string]*Change
+	// single gives, by type of which a tenant has one object, the block that configures it.
+	single map[string]string
 	// reissue are the objects that must issue their secret anew; demanded are those that turned out to have to.
 	reissue, demanded map[string]bool
 	suspend           string
@@ -31,7 +33,7 @@ type Objects struct {
 
 // NewObjects begins planning against the request's observation and state.
 func NewObjects(req *Request) *Objects {
-	o := &Objects{req: req, claimed: map[string]string{}, planned: map[string]*Change{}, reissue: map[string]bool{}, demanded: map[string]bool{}}
+	o := &Objects{req: req, claimed: map[string]string{}, planned: map[string]*Change{}, single: map[string]string{}, reissue: map[string]bool{}, demanded: map[string]bool{}}
 	if req.Prior != nil {
 		for address, obj := range req.Prior.Objects {
 			if obj.ID != "" {
@@ -79,6 +81,9 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 	table := inst.Type.Attributes
 	address := inst.Address.String()
 	prior := o.prior(address)
+	if problem := o.second(inst); problem != nil {
+		return nil, diags.Append(problem)
+	}
 	c := &Change{
 		Address:      address,
 		Type:         inst.Type.Name,
@@ -232,6 +237,22 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 	o.issued(c, inst, prior)
 	o.planned[address] = c
 	return c, diags
+}
+
+// second refuses a second block for an object of which a tenant has one: each would undo the other, and
+// accounts would be decided about under one of the policies alone.
+func (o *Objects) second(inst *config.Instance) *hcl.Diagnostic {
+	address := inst.Address.String()
+	first, taken := o.single[inst.Type.Name]
+	if !inst.Type.Singleton || !taken || first == address {
+		o.single[inst.Type.Name] = address
+		return nil
+	}
+	name := strings.ReplaceAll(inst.Type.Name, "_", " ")
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagError, Summary: "Two blocks for one " + name, Subject: rangeOf(inst.Ranges[""]),
+		Detail: fmt.Sprintf("A tenant has one %s, and both %s and %s configure that of %s. Leave one of them, with all that is to hold; or give each a tenant of its own.", name, first, address, tenantName(o.req.Tenant.Key)),
+	}
 }
 
 // compare fills c.Paths and says whether a difference forces replacement. fixed is set when the block tries to change
