@@ -242,6 +242,23 @@ func (r *run) owner(e *directory.Entry, primary string) (account *directory.Acco
 	return acc, false
 }
 
+// standsFor is the account that a user or group stands for, as owner has it. done says that there is no more to decide: the
+// entry is exempt (R40), or its primary domain is not registered (R33); then an account that is surely its own stays, too.
+func (r *run) standsFor(e *directory.Entry, primary string) (acc *directory.Account, linked, done bool) {
+	acc, linked = r.owner(e, primary)
+	if r.exempted(e, primary, acc) {
+		return acc, linked, true
+	}
+	if r.registered[directory.DomainOf(primary)] {
+		return acc, linked, false
+	}
+	if linked {
+		r.claimed[acc] = true
+	}
+	r.skip(e, primary, SkipForeign, "R33", "its primary domain is not registered in Essentials")
+	return acc, linked, true
+}
+
 // exempted: an exemption is by address, whatever the directory says (R40). It holds for the entry's address and for that of
 // the account that the entry stands for.
 func (r *run) exempted(e *directory.Entry, primary string, acc *directory.Account) bool {
@@ -267,15 +284,8 @@ func (r *run) person(e *directory.Entry) {
 		r.skip(e, e.UPN, SkipNoAddress, "R31", "it has no proxyAddresses, so the sync does not see it")
 		return
 	}
-	acc, linked := r.owner(e, primary)
-	if r.exempted(e, primary, acc) {
-		return
-	}
-	if !r.registered[directory.DomainOf(primary)] {
-		if linked {
-			r.claimed[acc] = true
-		}
-		r.skip(e, primary, SkipForeign, "R33", "its primary domain is not registered in Essentials")
+	acc, linked, done := r.standsFor(e, primary)
+	if done {
 		return
 	}
 	w := &wish{entry: e, want: directory.Account{Address: primary, Aliases: aliases, Type: r.s.Role, Active: e.Enabled, Billable: true,
@@ -331,15 +341,8 @@ func (r *run) group(e *directory.Entry) {
 		r.skip(e, e.ObjectID, SkipNoAddress, "R31", "it has no primary address")
 		return
 	}
-	acc, linked := r.owner(e, primary)
-	if r.exempted(e, primary, acc) {
-		return
-	}
-	if !r.registered[directory.DomainOf(primary)] {
-		if linked {
-			r.claimed[acc] = true
-		}
-		r.skip(e, primary, SkipForeign, "R33", "its primary domain is not registered in Essentials")
+	acc, linked, done := r.standsFor(e, primary)
+	if done {
 		return
 	}
 	w := &wish{entry: e, rule: "R23", text: "a group becomes a functional account with its address",
