@@ -124,6 +124,10 @@ func Build(ctx context.Context, req Request) (*Part, hcl.Diagnostics) {
 
 	part.orphans(&req, objects, evaluation, visited, moves)
 	part.guardExclusive()
+	if part.guardCloud(&req) {
+		part.conclude(diags)
+		return part, diags
+	}
 	removals := part.removals(&req)
 	part.accounts(&req, objects, removals)
 	if req.risk != "" && req.suspend == "" {

@@ -18,6 +18,10 @@ type Observation struct {
 	// Accounts is the read of the organization's accounts; nil when nothing asks for it.
 	Accounts    *directory.AccountReading
 	AccountsErr error
+	// Cloud is the part of Microsoft's cloud that the directory is in, as entra.Cloud tells it: "" for the worldwide one, or
+	// when nothing asked; CloudErr why it is unknown.
+	Cloud    string
+	CloudErr error
 	// Mail is what DNS said.
 	Mail resource.MailFacts
 	// At is when the read began, UTC.

@@ -408,6 +408,7 @@ func (p *Pseudonyms) Recording(r *Recording) *Recording {
 		o.Accounts = n
 	}
 	o.DirectoryErr, o.AccountsErr = p.failure(r.Observed.DirectoryErr), p.failure(r.Observed.AccountsErr)
+	o.Cloud, o.CloudErr = r.Observed.Cloud, p.failure(r.Observed.CloudErr)
 	for name, facts := range r.Observed.Mail {
 		var txt []string
 		for _, s := range facts.TXT {

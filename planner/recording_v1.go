@@ -29,6 +29,8 @@ type recordingV1 struct {
 	DirectoryErr *failureV1           `json:"directory_error,omitempty"`
 	Accounts     *accountsV1          `json:"accounts,omitempty"`
 	AccountsErr  *failureV1           `json:"accounts_error,omitempty"`
+	Cloud        string               `json:"cloud,omitempty"`
+	CloudErr     *failureV1           `json:"cloud_error,omitempty"`
 	Mail         map[string]mailV1    `json:"mail,omitempty"`
 	Data         []dataV1             `json:"data,omitempty"`
 	State        json.RawMessage      `json:"state,omitempty"`
@@ -236,7 +238,7 @@ func storeRecording(r *Recording) (*recordingV1, error) {
 	o := r.Observed
 	f := &recordingV1{
 		Format: recordingFormatV1, Made: r.Made, Version: r.Version, Realm: r.Realm, Pseudonymous: r.Pseudonymous, Tenant: recordedTenantV1(r.Tenant),
-		Objects: map[string]readingV1{}, DirectoryErr: storeFailure(o.DirectoryErr), AccountsErr: storeFailure(o.AccountsErr), Mail: map[string]mailV1{},
+		Objects: map[string]readingV1{}, DirectoryErr: storeFailure(o.DirectoryErr), AccountsErr: storeFailure(o.AccountsErr), Cloud: o.Cloud, CloudErr: storeFailure(o.CloudErr), Mail: map[string]mailV1{},
 	}
 	for name, reading := range o.Objects {
 		stored := readingV1{Err: storeFailure(reading.Err)}
@@ -287,7 +289,7 @@ func (f *recordingV1) load(registry *resource.Registry) (*Recording, error) {
 	if f.Made.IsZero() || f.Tenant.Key == "" {
 		return nil, errors.New("it names no time or no tenant")
 	}
-	o := &Observation{Objects: map[string]Reading{}, At: f.Made, DirectoryErr: f.DirectoryErr.load(), AccountsErr: f.AccountsErr.load(), Mail: resource.MailFacts{}}
+	o := &Observation{Objects: map[string]Reading{}, At: f.Made, DirectoryErr: f.DirectoryErr.load(), AccountsErr: f.AccountsErr.load(), Cloud: f.Cloud, CloudErr: f.CloudErr.load(), Mail: resource.MailFacts{}}
 	r := &Recording{Made: f.Made, Version: f.Version, Realm: f.Realm, Pseudonymous: f.Pseudonymous, Tenant: resource.Identity(f.Tenant), Observed: o}
 	for name, stored := range f.Objects {
 		t := registry.Type(name)

@@ -45,6 +45,10 @@ func buildSync(ctx context.Context, part *Part, req *Request) (*Part, hcl.Diagno
 	}
 	sort.Strings(part.Problems)
 	part.Drifted, part.Waits, part.Notes = req.drifted, req.waits, append(part.Notes, req.notes...)
+	if part.guardCloud(req) {
+		part.conclude(diags)
+		return part, diags
+	}
 	removals := part.removals(req)
 	part.accounts(req, objects, removals)
 	part.holdRemovals(req, removals)

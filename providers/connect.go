@@ -148,9 +148,10 @@ type Tenant struct {
 	Writer   directory.AccountWriter
 	// Mail asks DNS.
 	Mail func(ctx context.Context, domains []string) resource.MailFacts
-	// Cloud says in which part of Microsoft's cloud the tenant is, see entra.ReadCloud; nil without a directory. Stacks says
-	// which stacks of Essentials hold the tenant's primary domain; nil without an essentials provider. Both are for doctor.
-	Cloud  func(ctx context.Context) (string, error)
+	// Cloud says in which part of Microsoft's cloud the tenant is, see entra.Cloud; nil without a directory. Where the identity
+	// has signed in before it costs no request.
+	Cloud func(ctx context.Context) (string, error)
+	// Stacks says which stacks of Essentials hold the tenant's primary domain, for doctor; nil without an essentials provider.
 	Stacks func(ctx context.Context) ([]string, error)
 }
 
@@ -217,7 +218,17 @@ func (p *Pool) microsoft(t *Tenant, s Settings) error {
 	if err != nil {
 		return err
 	}
-	o.Transport = transport.Client(p.transport(transport.Options{Hosts: []string{login}}))
+	clouds := []string{login}
+	if e.Login == "" {
+		government, err := host(entra.GovernmentLogin)
+		if err != nil {
+			return err
+		}
+		clouds = append(clouds, government) // is asked without a credential
+	}
+	cloud := entra.NewCloud(transport.Client(p.transport(transport.Options{Hosts: clouds})), loginURL, s.Tenant.EntraTenantID)
+	t.Cloud = cloud.Read
+	o.Transport = cloud.Watch(transport.Client(p.transport(transport.Options{Hosts: []string{login}})))
 	credential, err := identity.New(o)
 	if err != nil {
 		return err
@@ -254,9 +265,6 @@ func (p *Pool) microsoft(t *Tenant, s Settings) error {
 		kept.now = time.Now
 	}
 	t.DeletedAt, t.Memberships = graph.DeletedAt, graph.Memberships
-	t.Cloud = func(ctx context.Context) (string, error) {
-		return entra.ReadCloud(ctx, o.Transport, loginURL, s.Tenant.EntraTenantID)
-	}
 	kept.distrusted.Store(s.Cache.Full)
 	t.Directory, t.Confirm, t.Distrust = kept.read, kept.confirm, func() { kept.distrusted.Store(true) }
 	return nil

@@ -164,7 +164,7 @@ func pairs() []pair {
 		{rule: 1, by: rulebook.ByPlan, says: "It is a guest",
 			with:    portal(person("nora@contoso.example", `"user_type": "Guest"`)),
 			without: portal(person("nora@contoso.example", `"user_type": "Member"`))},
-		{rule: 2, by: rulebook.ByDoctor, says: "GCC High", with: inWorld(func(_ *world.World, t *world.Tenant, _ *world.Organization) { t.RegionSubScope = "DODCON" }),
+		{rule: 2, by: rulebook.ByPlan, says: "GCC High", with: inWorld(func(_ *world.World, t *world.Tenant, _ *world.Organization) { t.RegionSubScope = "DODCON" }),
 			without: inWorld(func(_ *world.World, t *world.Tenant, _ *world.Organization) { t.RegionSubScope = "GCC" })},
 		{rule: 4, by: rulebook.ByPlan, says: "one source only", common: portal(leaverIsGone), with: portal(inOrg + `"ldap": {"ldap_url": "ldaps://dc1.contoso.example"}}`)},
 		{rule: 6, by: rulebook.ByDoctor, says: "AzureADMultipleOrgs", with: portal(inContoso + `"application": "` + syncApp + `", "set": {"sign_in_audience": "AzureADMultipleOrgs"}}`)},

@@ -8,16 +8,14 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/weir-project/weir/planner"
 	"github.com/weir-project/weir/planner/dirsync"
 )
 
 // location looks at where directory and organization are.
 func (x *examination) location() {
-	switch x.Cloud {
-	case "DODCON":
-		x.find("R2", x.Tenant.PrimaryDomain, "The directory is in GCC High, which Essentials does not support", "Ask the vendor before anything is set up; leave the accounts to account blocks:\n\n    engine = \"none\"")
-	case "DOD":
-		x.find("R2", x.Tenant.PrimaryDomain, "The directory is in the cloud of the Department of Defense, which Essentials does not support", "Ask the vendor before anything is set up; leave the accounts to account blocks:\n\n    engine = \"none\"")
+	if name := planner.UnsupportedCloud(x.Observed.Cloud); name != "" {
+		x.find("R2", x.Tenant.PrimaryDomain, "The directory is in "+name+", which Essentials does not support", "Ask the vendor before anything is set up; leave the accounts to account blocks:\n\n    engine = \"none\"")
 	}
 	if x.Tenant.Stack == "" {
 		if x.clientID != "" {

@@ -43,9 +43,6 @@ type Request struct {
 	Observed *planner.Observation
 	// Wanted are the planned values of the tenant's declared objects, by address (planner.Part.Values).
 	Wanted map[string]cty.Value
-	// Cloud is the part of Microsoft's cloud that the directory is in, "" for the worldwide one; CloudErr why it is unknown.
-	Cloud    string
-	CloudErr error
 	// Stacks are the stacks that hold the primary domain; StacksErr why they are unknown.
 	Stacks    []string
 	StacksErr error
@@ -166,8 +163,8 @@ func (x *examination) prepare() {
 	} else if a := x.Observed.Accounts; a != nil && !a.Proof.Complete {
 		x.out.Unread = append(x.out.Unread, "the read of the accounts is not complete: "+a.Proof.Problem)
 	}
-	if x.CloudErr != nil {
-		x.unread("the cloud of the directory", x.CloudErr)
+	if x.Observed.CloudErr != nil {
+		x.unread("the cloud of the directory", x.Observed.CloudErr)
 	}
 	if x.StacksErr != nil {
 		x.unread("the stack of the organization", x.StacksErr)

@@ -128,8 +128,8 @@ func TestExamine(t *testing.T) {
 		want   string
 	}{
 		{"healthy", func(*Request) {}, ""},
-		{"GCC High", func(r *Request) { r.Cloud = "DODCON" }, "R2"},
-		{"GCC is supported", func(r *Request) { r.Cloud = "GCC" }, ""},
+		{"GCC High", func(r *Request) { r.Observed.Cloud = "DODCON" }, "R2"},
+		{"GCC is supported", func(r *Request) { r.Observed.Cloud = "GCC" }, ""},
 		{"multi-tenant application", app("audience", cty.StringVal("AzureADMultipleOrgs")), "R6"},
 		{"redirect to another stack", app("redirect_uris", list("https://us2.proofpointessentials.com")), "R7"},
 		{"redirect to a page of the console", app("redirect_uris", list("https://US1.proofpointessentials.com/login")), ""},
@@ -246,7 +246,7 @@ func TestExamine(t *testing.T) {
 func TestUnreadIsNoFinding(t *testing.T) {
 	broken := func() Request {
 		r := healthy(t)
-		r.Cloud, r.Stacks = "DODCON", []string{"eu1"}
+		r.Observed.Cloud, r.Stacks = "DODCON", []string{"eu1"}
 		set(&r, "app_registration", map[string]cty.Value{"audience": cty.StringVal("AzureADMultipleOrgs")})
 		set(&r, "sync_policy", settings("1h", ""))
 		set(&r, "tenant", map[string]cty.Value{"login": object(map[string]cty.Value{"microsoft": cty.StringVal("forced"), "local": cty.False})})
@@ -266,7 +266,7 @@ func TestUnreadIsNoFinding(t *testing.T) {
 		change func(*Request)
 		lost   string
 	}{
-		{"cloud", func(r *Request) { r.Cloud, r.CloudErr = "", failed }, "R2"},
+		{"cloud", func(r *Request) { r.Observed.Cloud, r.Observed.CloudErr = "", failed }, "R2"},
 		{"stacks", func(r *Request) { r.Stacks, r.StacksErr = nil, failed }, "R47"},
 		{"applications", func(r *Request) { r.Observed.Objects["app_registration"] = planner.Reading{Err: failed} }, "R6"},
 		{"rules", func(r *Request) { r.Observed.Objects["mail_flow_rule"] = planner.Reading{Err: failed} }, "R61"},

@@ -27,6 +27,9 @@ type Readers struct {
 	Accounts func(ctx context.Context) (*directory.AccountReading, error)
 	// Mail asks DNS about domains; nil when there is no resolver.
 	Mail func(ctx context.Context, domains []string) resource.MailFacts
+	// Cloud tells in which part of Microsoft's cloud the directory is; nil when nothing asks for that. It is asked last, when
+	// signing in has mostly told it.
+	Cloud func(ctx context.Context) (string, error)
 	// Parallel bounds the reads at once; 0 means 6.
 	Parallel int
 }
@@ -77,6 +80,9 @@ func Read(ctx context.Context, r Readers, now time.Time) *planner.Observation {
 		})
 	}
 	_ = group.Wait() // every function returns nil: errors are part of the observation
+	if r.Cloud != nil {
+		o.Cloud, o.CloudErr = guarded(func() (string, error) { return r.Cloud(ctx) })
+	}
 	if r.Mail != nil {
 		o.Mail = r.Mail(ctx, mailDomains(r, o))
 	}

@@ -7,7 +7,7 @@ func All() []Rule {
 	two, integration := []Source{StepTwo, SyncGuide}, []Source{Integration}
 	return []Rule{
 		{1, "The sync imports active users with primary address and aliases, distribution groups and security groups; guests and contacts are none of these.", both, Enforced, "planner/dirsync: classify", "", ByPlan},
-		{2, "Directories in GCC High are not supported.", guide, Doctor, "planner/doctor: location; read at the sign-in host", "", ByDoctor},
+		{2, "Directories in GCC High are not supported.", guide, Enforced, "planner: guard of the cloud, as the sign-in tells it; planner/doctor: location", "", ByPlan},
 		{3, "Only the Azure plans for home and business are supported.", both, NotObservable, "", "No API names the plan that way; what a tenant lacks for the sync shows in R2, R9 and R31.", ""},
 		{4, "There is one directory source at a time: on-premises AD sync and Azure sync never run together.", guide, Enforced, "planner: guard second_source", "", ByPlan},
 		{5, "Whoever makes the application and consents is Global Administrator.", both, NotObservable, "", "No API tells who clicked. What follows from a missing role is missing consent, R10; texts that need such a person name the rule.", ""},

@@ -91,9 +91,6 @@ func (w *workspace) examineUnit(ctx context.Context, u *unit) (doctor.Result, er
 	// be looked at all the same.
 	part, _ := planner.Build(ctx, req)
 	d := doctor.Request{Tenant: u.identity, Observed: req.Observed, Wanted: part.Values, Now: req.Now}
-	if u.connected.Cloud != nil {
-		d.Cloud, d.CloudErr = u.connected.Cloud(ctx)
-	}
 	if u.connected.Stacks != nil {
 		d.Stacks, d.StacksErr = u.connected.Stacks(ctx)
 	}

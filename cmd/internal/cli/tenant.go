@@ -170,7 +170,7 @@ func (w *workspace) request(ctx context.Context, u *unit, o planOptions, prior *
 	if o.sync {
 		readers = w.syncReaders
 	}
-	req.Observed = live.Read(ctx, readers(u, prior), req.Now)
+	req.Observed = live.Read(ctx, w.withCloud(u, readers(u, prior)), req.Now)
 	w.notice(u, req.Observed)
 	req.Facts = planner.NewFacts(req.Observed.Directory)
 	req.Data = func(ctx context.Context, read config.DataRead) (cty.Value, error) {
@@ -320,6 +320,15 @@ func (q *questions) settle(prior *state.State) {
 	q.directory = used["sync_policy"] || used["exemption"] || prior.Accounts.Len() > 0
 	q.accounts = q.directory || used["tenant"] || used["domain"]
 	q.mail = used["domain"] || used["m365_connector"] || used["tenant"]
+}
+
+// withCloud asks in which part of Microsoft's cloud the directory is, where something of the tenant is about it.
+func (w *workspace) withCloud(u *unit, r live.Readers) live.Readers {
+	registers := slices.ContainsFunc(r.Types, func(t *resource.Type) bool { return t.Name == "app_registration" })
+	if (r.Directory != nil || registers) && w.breaker.Allow(u.connected.Providers["microsoft"]) == nil {
+		r.Cloud = u.connected.Cloud
+	}
+	return r
 }
 
 // unbroken closes the providers that refused this run before.
