@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -167,28 +168,40 @@ func (p *Part) exempt(req *Request) ([]string, error) {
 			on[directory.Fold(address)] = true
 		}
 	}
+	was := maps.Clone(on)
+	// What one block lets go of stays while another wants it, or Weir itself does (R40).
+	var wanted []string
 	for _, c := range p.Changes {
-		if c.Type != "exemption" || c.Held != "" {
+		if c.Type != "exemption" {
 			continue
 		}
-		was, _ := resource.Words(c.Before, "protects")
+		had, _ := resource.Words(c.Before, "protects")
+		now, known := resource.Words(c.After, "protects")
 		switch {
-		case c.Action == Delete:
-			for _, address := range was {
-				delete(on, directory.Fold(address))
+		case c.Action == Delete && c.Held == "":
+		case c.Held != "" || !known || c.Action == Release || c.Action == Unknown:
+			for _, address := range had {
+				if was[directory.Fold(address)] {
+					wanted = append(wanted, address)
+				}
 			}
-		case c.After != cty.NilVal && c.Action != Release && c.Action != Unknown:
-			now, known := resource.Words(c.After, "protects")
-			if !known {
-				continue
-			}
-			for _, address := range was {
-				delete(on, directory.Fold(address))
-			}
-			for _, address := range now {
-				on[directory.Fold(address)] = true
+			continue
+		default:
+			wanted = append(wanted, now...)
+		}
+		for _, address := range had {
+			delete(on, directory.Fold(address))
+		}
+	}
+	if req.Prior != nil {
+		for a := range req.Prior.Accounts.All() {
+			if a.Converted && was[a.Address] {
+				wanted = append(wanted, a.Address)
 			}
 		}
+	}
+	for _, address := range wanted {
+		on[directory.Fold(address)] = true
 	}
 	if p.Accounts != nil {
 		for i := range p.Accounts.Decisions {

@@ -127,7 +127,7 @@ func complete(t *resource.Type, c *planner.Change) (err error) {
 func (r *run) change(ctx context.Context, inst *config.Instance, c *planner.Change) (cty.Value, error) {
 	t := inst.Type
 	request := &resource.Change{
-		Address: c.Address, Operation: r.Operation(), ID: c.ID, Prior: orNull(c.Before, t), Planned: c.Wanted,
+		Address: c.Address, Operation: r.Operation(), ID: c.ID, Prior: r.ownAlone(t, c, orNull(c.Before, t)), Planned: c.Wanted,
 		Paths: vendorPaths(c), Secrets: r.Secrets, Now: r.Now(),
 	}
 	if t.Withhold != nil {

@@ -65,7 +65,7 @@ func (r *run) takeDownOne(ctx context.Context, c *planner.Change) error {
 	t := r.Plan.Registry.Type(c.Type)
 	if c.Action == planner.Delete {
 		request := &resource.Change{
-			Address: c.Address, Operation: r.Operation(), ID: c.ID, Prior: orNull(c.Before, t), Planned: cty.NullVal(t.Object()),
+			Address: c.Address, Operation: r.Operation(), ID: c.ID, Prior: r.ownAlone(t, c, orNull(c.Before, t)), Planned: cty.NullVal(t.Object()),
 			Secrets: r.Secrets, Now: r.Now(),
 		}
 		if err := r.remove(ctx, t, c, request); err != nil {
