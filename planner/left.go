@@ -23,15 +23,15 @@ func (p *Part) Left(reviewed *Part) Left {
 	rest.Changes, rest.Drifted, rest.Notes = nil, nil, nil
 	left := Left{Part: &rest}
 	items := reviewed.Review().Items
-	omitted := reviewed.omitted()
+	omitted, held := reviewed.omitted(), reviewed.held()
 	differs := map[string]string{}
 	// take tells what becomes of a fresh item, and whether it is one that was reviewed.
 	take := func(address string, now Item) bool {
 		item, ok := items[address]
 		delete(items, address)
 		switch {
-		case omitted[address]:
-			return false
+		case omitted[address] || !ok && held[address]:
+			return false // it was known, and is not done in this run either
 		case !ok:
 			differs[address] = "came up since and was not reviewed: " + now.Text
 		case !item.Covers(now):

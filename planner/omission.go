@@ -71,50 +71,6 @@ func (p *Part) omitted() map[string]bool {
 	return out
 }
 
-// HeldAccounts reports whether a guard holds any account of the part.
-func (p *Part) HeldAccounts() bool {
-	return p.Accounts != nil && slices.ContainsFunc(p.Accounts.Decisions, func(d dirsync.Decision) bool { return d.Held != "" })
-}
-
-// StayHeld holds in the part, decided again after a review, what the reviewed part held and nobody decided about: with
-// what was left out for longer, or as time passes, a limit lets it pass, but nobody has approved it.
-func (p *Part) StayHeld(reviewed *Part) {
-	held := map[string]bool{}
-	for _, c := range reviewed.Changes {
-		if c.Held != "" {
-			held[c.Address] = true
-		}
-	}
-	if reviewed.Accounts != nil {
-		for i := range reviewed.Accounts.Decisions {
-			if d := &reviewed.Accounts.Decisions[i]; d.Held != "" {
-				held[AccountAddress(reviewed.AccountPolicy, d.Address)] = true
-			}
-		}
-	}
-	for i := range reviewed.Omissions {
-		delete(held, reviewed.Omissions[i].Address)
-	}
-	if len(held) == 0 {
-		return
-	}
-	const still = "It was held when the rest was approved, and is not any more: the next plan asks for it."
-	for _, c := range p.Changes {
-		if held[c.Address] && c.Applies() {
-			c.Held = still
-		}
-	}
-	if p.Accounts == nil {
-		return
-	}
-	for i := range p.Accounts.Decisions {
-		d := &p.Accounts.Decisions[i]
-		if held[AccountAddress(p.AccountPolicy, d.Address)] && d.Held == "" {
-			d.Held = still
-		}
-	}
-}
-
 // Approve narrows the part, decided again after exemptions were written, to what was approved in reviewed: its items as
 // far as they are decided likewise, and what also takes. Everything else is left out. Omissions are taken over.
 func (p *Part) Approve(reviewed *Part, also func(address string, item Item) bool) {

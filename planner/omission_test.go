@@ -131,44 +131,6 @@ func TestOmit(t *testing.T) {
 	}
 }
 
-// TestStayHeld: nobody approved what was held, also if what was left out for longer lets it pass now.
-func TestStayHeld(t *testing.T) {
-	free := func() *Part {
-		p := decided()
-		for _, c := range p.Changes {
-			c.Held = ""
-		}
-		for i := range p.Accounts.Decisions {
-			p.Accounts.Decisions[i].Held = ""
-		}
-		return p
-	}
-	p, reviewed := free(), decided()
-	all := len(p.Review().Items)
-	p.StayHeld(reviewed)
-	items := p.Review().Items
-	_, rule := items["mail_flow_rule.held"]
-	_, olga := items[mail("olga")]
-	if rule || olga || len(items) != all-2 || len(items) != len(reviewed.Review().Items) {
-		t.Errorf("%d of %d items are applied, %d were approved", len(items), all, len(reviewed.Review().Items))
-	}
-	if !p.HeldAccounts() || free().HeldAccounts() {
-		t.Error("which accounts are held is not known")
-	}
-	// The twins: what was held for a reason that still stands keeps it, and what a person decided about is decided.
-	p = decided()
-	p.StayHeld(reviewed)
-	if d := p.Accounts.Decisions[4]; d.Held != "held" {
-		t.Errorf("%+v", d)
-	}
-	reviewed.Omit(Omission{Address: mail("olga"), Exemption: "exemption.olga"})
-	p = free()
-	p.StayHeld(reviewed)
-	if _, there := p.Review().Items[mail("olga")]; !there {
-		t.Error("what the exemption asks for is held")
-	}
-}
-
 // TestOmissionsTravel: a kept plan that is taken up again leaves out what was left out.
 func TestOmissionsTravel(t *testing.T) {
 	p := decided()

@@ -152,7 +152,7 @@ func (a *App) planAndApply(ctx context.Context, c configFlags, f applyFlags, o p
 	if err != nil {
 		return err
 	}
-	if !anything(p) && !(leaving(f) && heldAccounts(p)) {
+	if !anything(p) && (!leaving(f) || !heldAccounts(p)) {
 		return codeOrNil(planCodeForApply(p))
 	}
 	if ctx.Err() != nil {

@@ -43,7 +43,7 @@ func memoryLimit(live uint64) int64 {
 // eachCollection calls f after each collection, from one goroutine. What nobody refers to is found by the next one, which
 // tells.
 func eachCollection(f func()) {
-	type sentinel struct{ self *sentinel }
+	type sentinel struct{ _ *sentinel } // with a pointer, it does not share a block with other small values
 	var arm func(*sentinel)
 	arm = func(*sentinel) {
 		runtime.SetFinalizer(&sentinel{}, arm)
