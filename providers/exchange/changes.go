@@ -35,6 +35,8 @@ func (c *Client) Mailboxes(ctx context.Context, known *cache.Mailboxes) (found *
 			"Filter": fmt.Sprintf("WhenChangedUTC -gt '%s'", known.Until.Add(-overlap).UTC().Format(filterTime)),
 		})
 		switch {
+		case err == nil && !at.IsZero() && at.Add(overlap).Before(known.Until):
+			note = "the mailboxes were read in full: by the service's clock the last read was in the future"
 		case err == nil:
 			known.Changed = len(changed)
 			for id, kind := range changed {
@@ -46,8 +48,9 @@ func (c *Client) Mailboxes(ctx context.Context, known *cache.Mailboxes) (found *
 			return known, "", nil
 		case !errors.Is(err, resource.ErrInvalid):
 			return nil, "", err
+		default:
+			note = "the mailboxes were read in full: " + err.Error()
 		}
-		note = "the mailboxes were read in full: " + err.Error()
 	}
 	kinds, at, err := c.allMailboxes(ctx)
 	if err != nil {

@@ -111,3 +111,27 @@ func TestMailboxesUnread(t *testing.T) {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
+
+// TestMailboxesOfTheFuture: when the service's clock stands before the moment up to which changes are said to be in, nobody
+// knows what is missing, and all are read.
+func TestMailboxesOfTheFuture(t *testing.T) {
+	for until, full := range map[time.Duration]bool{0: false, overlap: false, overlap + time.Second: true, 48 * time.Hour: true} {
+		s := newService(t, crowd(20))
+		s.world.Lock()
+		tenant := s.world.Tenant(tenantID)
+		for _, p := range tenant.People {
+			p.Created = start.AddDate(-1, 0, 0)
+		}
+		convert(s.world, tenant, 1, "SharedMailbox")
+		s.world.Unlock()
+		known := &cache.Mailboxes{Until: start.Add(until), Kinds: map[string]directory.Kind{personID(0): directory.SharedMailbox}}
+		s.sent = nil
+		found, note, err := s.client.Mailboxes(t.Context(), known)
+		if err != nil || (note != "") != full || (found == known) == full {
+			t.Fatalf("%s: %+v %q %v", until, found, note, err)
+		}
+		if got := found.Kinds[personID(1)]; full && got != directory.SharedMailbox {
+			t.Errorf("%s: the mailbox that changed is %q", until, got)
+		}
+	}
+}
