@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/internal/jsonstream"
@@ -190,6 +191,8 @@ func (c *Client) account(ctx context.Context, org, address string) (*directory.A
 type Writer struct {
 	client *Client
 	org    string
+
+	exempting sync.Mutex // one change of the list of exemptions at a time
 }
 
 var (
@@ -436,13 +439,23 @@ func userChanges(before, after *directory.Account) (map[string]any, error) {
 	return body, nil
 }
 
-// AddExemption puts one address on the list of those that the hosted sync leaves alone; PUT adds to it.
+// AddExemption puts one address on the list of those that the hosted sync leaves alone, and makes sure that those on it
+// stay there.
 func (w *Writer) AddExemption(ctx context.Context, address string) error {
-	return w.client.addExemptions(ctx, w.org, []string{directory.Fold(address)})
+	w.exempting.Lock()
+	defer w.exempting.Unlock()
+	address = directory.Fold(address)
+	have, err := w.client.exemptions(ctx, w.org)
+	if err != nil || slices.Contains(have, address) {
+		return err
+	}
+	return w.client.protect(ctx, w.org, have, []string{address})
 }
 
 // RemoveExemption takes one address off that list; the list as a whole is never deleted.
 func (w *Writer) RemoveExemption(ctx context.Context, address string) error {
+	w.exempting.Lock()
+	defer w.exempting.Unlock()
 	return w.client.deleteExemption(ctx, w.org, directory.Fold(address))
 }
 

@@ -45,6 +45,7 @@ func exemptionType() *resource.Type {
 		Name: "exemption", Provider: "essentials", Attributes: exemptionTable, After: []string{"tenant", "domain", "sync_policy"},
 		Purpose:   "Addresses that directory sync must leave alone, with reason, owner and end date.",
 		Adoption:  "address by address: what the block stands for and somebody exempted before is the block's part of the one list",
+		Serial:    true, // they share one list
 		Project:   projectExemption,
 		Customize: customizeExemption,
 		List: func(ctx context.Context, conn *resource.Conn) ([]resource.Live, error) {
@@ -173,10 +174,8 @@ func writeExemption(ctx context.Context, conn *resource.Conn, change *resource.C
 		}
 	}
 	// Additions first: at no moment is somebody unprotected who should be.
-	if len(missing) > 0 {
-		if err := c.addExemptions(ctx, org, missing); err != nil {
-			return resource.Live{}, err
-		}
+	if err := c.protect(ctx, org, have, missing); err != nil {
+		return resource.Live{}, err
 	}
 	was, _ := resource.Words(resource.Bare(change.Prior), "protects")
 	for _, address := range foldedSorted(was) {
@@ -199,6 +198,36 @@ func writeExemption(ctx context.Context, conn *resource.Conn, change *resource.C
 	}
 	part, _ := projectExemption(exemptionLive(after), change.Planned, cty.NullVal(resource.ObjectType(exemptionTable)))
 	return part, nil
+}
+
+// protect adds missing addresses to the list, and looks whether those that were on it are still there: should PUT replace the
+// list, contrary to what the vendor says of it, whoever was exempt would be turned into a user again by its next sync
+// (R40). What was lost is put back at once; an error says that the list is not whole.
+func (c *Client) protect(ctx context.Context, org string, have, missing []string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	whole := foldedSorted(slices.Concat(have, missing))
+	add := missing
+	for again := false; ; again = true {
+		if err := c.addExemptions(ctx, org, add); err != nil {
+			return err
+		}
+		after, err := c.exemptions(ctx, org)
+		if err != nil {
+			return err
+		}
+		on := toSet(after)
+		lost := slices.DeleteFunc(slices.Clone(whole), func(a string) bool { return on[a] })
+		switch {
+		case len(lost) == 0:
+			return nil
+		case again || !slices.ContainsFunc(lost, toSetOf(have)):
+			return &resource.Error{Op: "add exemptions", Subject: someOf(lost), Attribute: "protects", Kind: resource.ErrUnavailable,
+				Detail: "the vendor accepted the addresses, but does not list them; its next sync may delete what they protect"}
+		}
+		add = whole
+	}
 }
 
 // addExemptions sends a list of strings (inferred: the vendor speaks of "a list of comma-separated e-mails"), and as an
@@ -256,6 +285,12 @@ func deleteExemption(ctx context.Context, conn *resource.Conn, change *resource.
 		}
 	}
 	return nil
+}
+
+// toSetOf tells membership in a list.
+func toSetOf(all []string) func(string) bool {
+	set := toSet(all)
+	return func(s string) bool { return set[s] }
 }
 
 func toSet(all []string) map[string]bool {

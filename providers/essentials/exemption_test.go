@@ -2,9 +2,14 @@ package essentials
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -310,5 +315,64 @@ func TestWriterExemptsOneAddress(t *testing.T) {
 	}
 	if got := list(); got != "foreign@contoso.example" {
 		t.Errorf("exempt: %s", got)
+	}
+}
+
+// TestExemptionsOfOthersStay: PUT adds to the list, says the vendor. Should it replace it, whoever was exempt before is put
+// back, or the call fails: the hosted sync would delete the functional accounts of those who left (R40).
+func TestExemptionsOfOthersStay(t *testing.T) {
+	for name, row := range map[string]struct {
+		adds, loses, fails bool
+	}{
+		"PUT adds":                            {adds: true},
+		"PUT replaces":                        {},
+		"PUT replaces, and takes one at most": {loses: true, fails: true},
+	} {
+		for _, through := range []string{"block", "writer"} {
+			t.Run(name+"/"+through, func(t *testing.T) {
+				on := map[string]bool{"leaver@contoso.example": true, "old@contoso.example": true}
+				server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Type", "application/json")
+					if r.Method != http.MethodPut {
+						_ = json.NewEncoder(w).Encode(slices.Sorted(maps.Keys(on)))
+						return
+					}
+					var sent []string
+					_ = json.NewDecoder(r.Body).Decode(&sent)
+					if !row.adds {
+						clear(on)
+					}
+					if row.loses {
+						sent = sent[:1]
+					}
+					for _, a := range sent {
+						on[a] = true
+					}
+					w.WriteHeader(http.StatusNoContent)
+				}))
+				defer server.Close()
+				c, err := New(Config{BaseURL: server.URL, User: "u@x.example", Password: "secret", HTTP: server.Client()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				conn := &resource.Conn{Tenant: resource.Identity{PrimaryDomain: "contoso.example"}, Clients: []any{c}}
+				if through == "block" {
+					planned := resource.With(exemptionBlock("new@contoso.example"), "protects", stringSet("new@contoso.example"))
+					_, err = writeExemption(t.Context(), conn, &resource.Change{Planned: planned, Prior: cty.NullVal(planned.Type())})
+				} else {
+					w, werr := NewWriter(conn)
+					if werr != nil {
+						t.Fatal(werr)
+					}
+					err = w.AddExemption(t.Context(), "New@contoso.example")
+				}
+				if (err != nil) != row.fails {
+					t.Fatalf("%v", err)
+				}
+				if got := slices.Sorted(maps.Keys(on)); !row.fails && !slices.Equal(got, []string{"leaver@contoso.example", "new@contoso.example", "old@contoso.example"}) {
+					t.Errorf("exempt are %v", got)
+				}
+			})
+		}
 	}
 }
