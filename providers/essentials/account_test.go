@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/weir-project/weir/providers/directory"
+	"github.com/weir-project/weir/providers/internal/jsonstream"
 	"github.com/weir-project/weir/providers/resource"
 	"github.com/weir-project/weir/providers/resourcetest"
 )
@@ -285,5 +287,15 @@ func TestPasswordStaysOutOfErrors(t *testing.T) {
 	_, err = c.organization(context.Background(), "contoso.example")
 	if err == nil || strings.Contains(err.Error(), password) || !strings.Contains(err.Error(), "echo") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestAliasesAsListed: an alias that is listed twice in different spellings, or repeats the primary address, is no further
+// address: else each plan would find a difference that no apply can mend.
+func TestAliasesAsListed(t *testing.T) {
+	a, err := decodeUser(jsonstream.New(strings.NewReader(
+		`{"primary_email":"A@x.example","type":"end_user","is_active":true,"alias_emails":["c@x.example","B@x.example","b@X.example"," ","a@x.example"]}`)))
+	if err != nil || a.Address != "a@x.example" || !slices.Equal(a.Aliases, []string{"b@x.example", "c@x.example"}) {
+		t.Errorf("%v %+v", err, a)
 	}
 }

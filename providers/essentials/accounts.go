@@ -32,11 +32,14 @@ func accountOf(u *wireUser) *directory.Account {
 		a.Aliases = make([]string, 0, len(u.Aliases))
 	}
 	for _, alias := range u.Aliases {
-		if alias = directory.Fold(alias); alias != "" {
+		if alias = directory.Fold(alias); alias != "" && alias != a.Address {
 			a.Aliases = append(a.Aliases, alias)
 		}
 	}
 	slices.Sort(a.Aliases)
+	if a.Aliases = slices.Compact(a.Aliases); len(a.Aliases) == 0 {
+		a.Aliases = nil
+	}
 	return a
 }
 
