@@ -69,7 +69,7 @@ func (p *printer) symbol(s string) string {
 func (p *printer) prose(code, lead, text string) {
 	indent := strings.Repeat(" ", width(lead))
 	for _, paragraph := range safeLines(text) {
-		for _, line := range wrap(paragraph, max(p.o.width()-width(lead), 30)) {
+		for _, line := range Wrap(paragraph, max(p.o.width()-width(lead), 30)) {
 			p.line(p.style(code, lead+line))
 			lead = indent
 		}
@@ -83,8 +83,8 @@ func (p *printer) block(indent, text string) {
 	}
 }
 
-// wrap breaks a safe line at blanks. Leading blanks are kept on every line. A longer word stays whole.
-func wrap(s string, columns int) []string {
+// Wrap breaks a line that is fit for a terminal at blanks, to that many columns. Leading blanks are kept on every line. A longer word stays whole.
+func Wrap(s string, columns int) []string {
 	lead := s[:len(s)-len(strings.TrimLeft(s, " "))]
 	var lines []string
 	current, used := "", 0

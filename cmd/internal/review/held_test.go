@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	tea "charm.land/bubbletea/v2"
 )
 
 // TestHeld: what a guard holds is not applied whatever is answered, and is left out only for longer than this time.
@@ -54,6 +56,22 @@ func TestHeldOnScreen(t *testing.T) {
 				t.Errorf("%s\n%s", state(s.list), out)
 			}
 		})
+	}
+}
+
+// TestHeldReasonIsWhole: the reason is what somebody decides by, so the question has all of it on a narrow terminal.
+func TestHeldReasonIsWhole(t *testing.T) {
+	l := withHeld()
+	l.Groups[len(l.Groups)-1].Held = "80 addresses would stop receiving; 5 are allowed within 24h (max_removals = 5). All removals of the tenant are held."
+	s := screen(l)
+	s.Update(tea.WindowSizeMsg{Width: 40, Height: 24})
+	if out := s.draw(); strings.Contains(out, "are held.") {
+		t.Errorf("the list has it whole already:\n%s", out)
+	}
+	keys(t, s, "end space")
+	out := s.draw()
+	if !strings.Contains(out, "Held: 80 addresses would stop receiving;\n5 are allowed within 24h (max_removals =\n5). All removals of the tenant are held.") || strings.Count(out, "\n") != 23 {
+		t.Error(out)
 	}
 }
 

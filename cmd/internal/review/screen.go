@@ -400,7 +400,8 @@ func (s *Screen) foot() []string {
 		lines = append(lines, "Find: "+render.SafeText(s.search)+"_", "enter keeps it · esc clears it")
 	case choosing:
 		if held := s.held(); held != "" {
-			lines = append(lines, "Held: "+held, s.about()+": leave out for longer; it does not count against a limit then", "  u  until a date")
+			lines = append(lines, render.Wrap("Held: "+held, s.width)...)
+			lines = append(lines, s.about()+": leave out for longer; it does not count against a limit then", "  u  until a date")
 		} else {
 			lines = append(lines, s.about()+": leave out", "  t  this time", "  u  until a date")
 		}
