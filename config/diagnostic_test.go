@@ -93,6 +93,7 @@ func TestDiagnostics(t *testing.T) {
 		{"provider incomplete", "provider \"microsoft\" \"two\" { credential = \"secret\" }", "main.weir.hcl:1,1-27", []string{"Incomplete provider", "client_id"}},
 		{"dynamic", a + "policy \"p\" {\n  dynamic \"users\" {\n    for_each = [1, 2]\n    content {}\n  }\n}", "main.weir.hcl:4,16-22", []string{"may stand only once"}},
 		{"settings", "weir {\n  adopt = \"never\"\n}", "", []string{"adopt is"}},
+		{"safeguard window", "safeguard {\n  window = \"soon\"\n}", "main.weir.hcl:2,12-18", []string{"24h"}},
 		{"safeguard allow", "safeguard {\n  allow {}\n}", "main.weir.hcl:2,3-8", []string{"one reviewed removal of one tenant"}},
 		{"block in module", a + "module \"m\" {\n  source = \"./m\"\n}\n-- m/m.weir.hcl --\nprovider \"microsoft\" \"x\" {\n}", "m/m.weir.hcl:1,1-25", []string{"Block belongs in the root module"}},
 	} {

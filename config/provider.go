@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -27,6 +28,8 @@ var ProviderTables = map[string][]resource.Attribute{
 	},
 }
 
+var duration = regexp.MustCompile(`^(\d+[mhdwy])+$`)
+
 // SafeguardTable is the attribute table of the root safeguard block: the defaults of all tenants.
 var SafeguardTable = []resource.Attribute{
 	{Name: "max_removals", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many addresses of one tenant may stop receiving within the window; 5 when left out."},
@@ -36,7 +39,7 @@ var SafeguardTable = []resource.Attribute{
 	{Name: "max_tenants_removed", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many tenants may leave the configuration in one run; 1 when left out."},
 	{Name: "min_admins", Type: cty.Number, Optional: true, Local: true, Validate: wholeNumber, Description: "How many active administrators of a tenant must remain; 1 when left out."},
 	{Name: "protected", Type: cty.Set(cty.String), Optional: true, Local: true, Description: "Addresses that never stop receiving."},
-	{Name: "window", Type: cty.String, Optional: true, Local: true, Description: "The time over which removals are counted; \"24h\" when left out."},
+	{Name: "window", Type: cty.String, Optional: true, Local: true, Pattern: duration, PatternHelp: "a duration such as 30d, 24h or 90m", Description: "The time over which removals are counted; \"24h\" when left out."},
 }
 
 func wholeNumber(v cty.Value) error {

@@ -13,6 +13,9 @@ import (
 	"github.com/weir-project/weir/providers/directory"
 )
 
+// maxWindow is the longest window of a safeguard. State remembers removals for somewhat longer.
+const maxWindow = 366 * 24 * time.Hour
+
 // DecodePolicy reads the planned value of a sync_policy block. Attributes that are null or absent take the defaults of
 // the reference; unknown ones are an error, since nothing may be decided on them.
 func DecodePolicy(address string, planned cty.Value) (Policy, error) {
@@ -67,6 +70,9 @@ func DecodePolicy(address string, planned cty.Value) (Policy, error) {
 			Reason:   d.text(a, "reason", ""),
 			Until:    d.date(a, "until"),
 		}
+	}
+	if w := p.Safeguard.Window; w <= 0 || w > maxWindow {
+		d.fail("safeguard.window", "it lies above 0 and is at most a year: a limit that forgets at once is none, and removals are not remembered for longer")
 	}
 	if p.Safeguard.MaxRemovalPercent > 100 {
 		d.fail("safeguard.max_removal_percent", "it is more than 100")

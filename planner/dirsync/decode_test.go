@@ -103,6 +103,8 @@ func TestDecodePolicyRefuses(t *testing.T) {
 		{"broken limit", object("safeguard", object("max_removals", cty.NumberFloatVal(1.5))), "max_removals"},
 		{"negative percent", object("safeguard", object("max_removal_percent", cty.NumberIntVal(-1))), "max_removal_percent"},
 		{"percent above all", object("safeguard", object("max_removal_percent", cty.NumberIntVal(101))), "max_removal_percent"},
+		{"window that remembers nothing", object("safeguard", object("window", str("0d"))), "window"},
+		{"window longer than removals are remembered", object("safeguard", object("window", str("53w"))), "window"},
 		{"duration without unit", object("delete_after", str("30")), "delete_after"},
 		{"date that is none", object("safeguard", object("allow", object("until", str("tomorrow")))), "until"},
 	} {
