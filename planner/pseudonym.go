@@ -9,6 +9,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -193,6 +194,20 @@ func (p *Pseudonyms) text(s string) string {
 		return w
 	})
 }
+
+// note replaces names too, which notes have in quotes.
+func (p *Pseudonyms) note(s string) string {
+	return p.text(quoted.ReplaceAllStringFunc(s, func(q string) string {
+		name, err := strconv.Unquote(q)
+		if err != nil {
+			name = q
+		}
+		return strconv.Quote(p.name(name))
+	}))
+}
+
+// quoted is text in quotes, as %q writes it.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 // personal are attributes that hold words of people, in whatever type.
 var personal = map[string]bool{
@@ -383,7 +398,7 @@ func (p *Pseudonyms) Recording(r *Recording) *Recording {
 	if d := r.Observed.Directory; d != nil {
 		n := &directory.Reading{Proof: p.proof(d.Proof), KindsErr: p.failure(d.KindsErr)}
 		for _, note := range d.Notes {
-			n.Notes = append(n.Notes, p.text(note))
+			n.Notes = append(n.Notes, p.note(note))
 		}
 		for _, e := range d.Entries {
 			n.Entries = append(n.Entries, p.entry(e))

@@ -87,31 +87,35 @@ func (ask *Direct) differs(ctx context.Context, id string, from *source, kinds b
 	if e != nil && e.Kind == directory.DynamicDistributionGroup {
 		return "" // Exchange lists these in full each time
 	}
+	who := "object " + id
+	if e != nil && e.Address != "" {
+		who = e.Address + " (" + who + ")"
+	}
 	now, present, err := ask.Confirm(ctx, id)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("object %s could not be asked for directly: %v", id, err)
+		return fmt.Sprintf("%s could not be asked for directly: %v", who, err)
 	case e == nil && present:
-		return fmt.Sprintf("object %s is missing in what was kept, and it exists", id)
+		return fmt.Sprintf("%s is missing in what was kept, and it exists", who)
 	case e == nil:
 		return ""
 	case !present:
-		return fmt.Sprintf("object %s does not exist any more", id)
+		return fmt.Sprintf("%s does not exist any more", who)
 	case kinds && now.Kind != e.Kind:
-		return fmt.Sprintf("object %s is kept as %s, and it is %s", id, e.Kind, now.Kind)
+		return fmt.Sprintf("%s is kept as %s, and it is %s", who, e.Kind, now.Kind)
 	case !alike(now, e):
-		return fmt.Sprintf("object %s is not as it was kept", id)
+		return fmt.Sprintf("%s is not as it was kept", who)
 	case from.groups == nil:
 		return ""
 	case ask.Memberships == nil:
-		return fmt.Sprintf("the groups of object %s cannot be asked for", id)
+		return fmt.Sprintf("the groups of %s cannot be asked for", who)
 	}
 	groups, err := ask.Memberships(ctx, id, now.Kind, from.groups.Nested())
 	if err != nil {
-		return fmt.Sprintf("the groups of object %s could not be asked for directly: %v", id, err)
+		return fmt.Sprintf("the groups of %s could not be asked for directly: %v", who, err)
 	}
 	if what := from.groups.Differs(groups); what != "" {
-		return fmt.Sprintf("object %s %s in what was kept", id, what)
+		return fmt.Sprintf("%s %s in what was kept", who, what)
 	}
 	return ""
 }
