@@ -372,7 +372,7 @@ func unsettled(err error) error {
 }
 
 func listRegistrations(ctx context.Context, conn *resource.Conn) ([]resource.Live, error) {
-	c, err := resource.Client[*Client](conn)
+	c, err := inTenant(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -397,7 +397,7 @@ func listRegistrations(ctx context.Context, conn *resource.Conn) ([]resource.Liv
 
 // readRegistration believes an absence only when it is confirmed: replicas that lag answer 404 for what was just made.
 func readRegistration(ctx context.Context, conn *resource.Conn, id resource.ObjectID) (resource.Live, error) {
-	c, err := resource.Client[*Client](conn)
+	c, err := inTenant(ctx, conn)
 	if err != nil {
 		return resource.Live{}, err
 	}
@@ -440,7 +440,7 @@ func uniqueName(address string, redirectURIs []string) string {
 const remains = time.Hour
 
 func createRegistration(ctx context.Context, conn *resource.Conn, change *resource.Change) (resource.Live, error) {
-	c, err := resource.Client[*Client](conn)
+	c, err := inTenant(ctx, conn)
 	if err != nil {
 		return resource.Live{}, err
 	}
@@ -521,7 +521,7 @@ func writeOf(change *resource.Change, create bool) (write, error) {
 }
 
 func updateRegistration(ctx context.Context, conn *resource.Conn, change *resource.Change) (resource.Live, error) {
-	c, err := resource.Client[*Client](conn)
+	c, err := inTenant(ctx, conn)
 	if err != nil {
 		return resource.Live{}, err
 	}
@@ -641,7 +641,7 @@ func (c *Client) sweep(ctx context.Context, r *registration, keep map[string]boo
 }
 
 func retireSecrets(ctx context.Context, conn *resource.Conn, change *resource.Change) error {
-	c, err := resource.Client[*Client](conn)
+	c, err := inTenant(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -666,7 +666,7 @@ func retireSecrets(ctx context.Context, conn *resource.Conn, change *resource.Ch
 
 // deleteRegistration moves the application to the deleted items, from where it can be restored for 30 days.
 func deleteRegistration(ctx context.Context, conn *resource.Conn, change *resource.Change) error {
-	c, err := resource.Client[*Client](conn)
+	c, err := inTenant(ctx, conn)
 	if err != nil {
 		return err
 	}

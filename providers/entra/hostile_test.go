@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/directory/cache"
 	"github.com/weir-project/weir/providers/resource"
@@ -52,6 +54,48 @@ func TestOtherTenant(t *testing.T) {
 		if !own && (err == nil || !errors.Is(err, resource.ErrInvalid)) {
 			t.Errorf("the directory of another tenant was taken for this one: %+v", r.Proof)
 		}
+	}
+}
+
+// TestNothingIsMadeInAnotherTenant: nor is an application looked for, made, or believed to be gone there.
+func TestNothingIsMadeInAnotherTenant(t *testing.T) {
+	v := newVendor(t, world.Quickstart())
+	r := newRun(t, v, map[string]cty.Value{"name": cty.StringVal("Sync"), "redirect_uris": resource.StringSet([]string{"https://us1.example/"})})
+	c, err := New(Config{BaseURL: v.client.base.String(), TenantID: "11111111-2222-4333-8444-555555555555", HTTP: v.client.http, Now: v.world.Now, Sleep: noSleep})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := *v.conn
+	conn.Clients = []any{c}
+	const id = "0b2e4c1e-4c9f-4b5f-8c1d-3a9f0e7b0001"
+	change := &resource.Change{Address: "app_registration.sync", ID: id, Planned: r.config, Prior: r.prior, Secrets: r.secrets, Now: v.world.Now(), Operation: "op"}
+	kind := appRegistration()
+	for name, call := range map[string]func() error{
+		"list":   func() error { _, err := kind.List(t.Context(), &conn); return err },
+		"read":   func() error { _, err := kind.Read(t.Context(), &conn, id); return err },
+		"create": func() error { _, err := kind.Create(t.Context(), &conn, change); return err },
+		"update": func() error { _, err := kind.Update(t.Context(), &conn, change); return err },
+		"delete": func() error { return kind.Delete(t.Context(), &conn, change) },
+	} {
+		if err := call(); !errors.Is(err, resource.ErrInvalid) || !strings.Contains(err.Error(), "directory") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, call := range v.calls {
+		if !strings.HasPrefix(call, "GET /v1.0/organization") {
+			t.Errorf("sent: %s", call)
+		}
+	}
+}
+
+// TestLittlePermission: who may write applications and nothing else goes on doing that, and reads no directory.
+func TestLittlePermission(t *testing.T) {
+	v := newVendor(t, world.Quickstart(), "Application.ReadWrite.All")
+	if _, err := appRegistration().List(t.Context(), v.conn); err != nil {
+		t.Error(err)
+	}
+	if r, err := v.client.ReadDirectory(t.Context()); err == nil {
+		t.Errorf("%+v", r.Proof)
 	}
 }
 

@@ -138,10 +138,24 @@ func (c *Client) settled(ctx context.Context) error {
 		return nil
 	}
 	if _, err := c.organization(ctx); err != nil {
-		return err
+		return unsettled(err) // a 404 is about no object that anybody looks for
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.home = true
 	return nil
+}
+
+// inTenant is the connection's client, once the directory that answers it is known to be the tenant's: in another one
+// nothing may be made, and what is not found there is not gone. An application that may do nothing but write applications
+// is not let know; it was consented to in a tenant, which for all credentials but a managed identity is the one asked for.
+func inTenant(ctx context.Context, conn *resource.Conn) (*Client, error) {
+	c, err := resource.Client[*Client](conn)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.settled(ctx); err != nil && !errors.Is(err, resource.ErrDenied) {
+		return nil, err
+	}
+	return c, nil
 }
