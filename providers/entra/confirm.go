@@ -24,6 +24,25 @@ func (c *Client) Confirm(ctx context.Context, objectID string) (entry *directory
 	if !guid.MatchString(objectID) {
 		return nil, false, &resource.Error{Op: "confirm", Subject: objectID, Kind: resource.ErrInvalid, Detail: "it is no object id of the directory"}
 	}
+	if entry, err = c.look(ctx, objectID); entry != nil || err != nil {
+		return entry, entry != nil, err
+	}
+	// No replica that answered knows it. What was deleted stands in the deleted items for 30 days; an answer other than
+	// yes or no from there leaves it open.
+	at, err := c.DeletedAt(ctx, objectID)
+	if err != nil {
+		return nil, false, err
+	}
+	if !at.IsZero() {
+		return nil, false, nil
+	}
+	// Deleted for good, or the replicas lag: ask once more.
+	entry, err = c.look(ctx, objectID)
+	return entry, entry != nil, err
+}
+
+// look asks for an object as a user, a group and a contact; nil when Graph says that it is none of them.
+func (c *Client) look(ctx context.Context, objectID string) (*directory.Entry, error) {
 	for _, look := range []struct {
 		path   string
 		decode func([]byte) (*directory.Entry, error)
@@ -37,36 +56,15 @@ func (c *Client) Confirm(ctx context.Context, objectID string) (entry *directory
 			continue
 		}
 		if err != nil {
-			return nil, false, failure("confirm", objectID, "Directory.Read.All", err)
+			return nil, failure("confirm", objectID, "Directory.Read.All", err)
 		}
 		entry, err := look.decode(body)
 		if err != nil || !strings.EqualFold(entry.ObjectID, objectID) {
-			return nil, false, &resource.Error{Op: "confirm", Subject: objectID, Kind: resource.ErrUnavailable, Detail: "the answer is not the object that was asked for"}
+			return nil, &resource.Error{Op: "confirm", Subject: objectID, Kind: resource.ErrUnavailable, Detail: "the answer is not the object that was asked for"}
 		}
-		return entry, true, nil
+		return entry, nil
 	}
-	// No replica that answered knows it. What was deleted stands in the deleted items for 30 days; an answer other than
-	// yes or no from there leaves it open.
-	at, err := c.DeletedAt(ctx, objectID)
-	if err != nil {
-		return nil, false, err
-	}
-	if !at.IsZero() {
-		return nil, false, nil
-	}
-	// Deleted for good, or the replicas lag: ask the likeliest once more.
-	body, err := c.get(ctx, c.at("/users/"+objectID+"?$select="+userFields), false)
-	switch {
-	case absent(err):
-		return nil, false, nil
-	case err != nil:
-		return nil, false, failure("confirm", objectID, "Directory.Read.All", err)
-	}
-	entry, err = decodeUser(body)
-	if err != nil {
-		return nil, false, failure("confirm", objectID, "", err)
-	}
-	return entry, true, nil
+	return nil, nil
 }
 
 // DeletedAt tells when an object was deleted that stands in the deleted items, UTC; zero when it does not stand there.

@@ -99,6 +99,32 @@ func TestLittlePermission(t *testing.T) {
 	}
 }
 
+// TestReplicaThatLags: one replica that does not show an object yet, whatever it is, does not make it gone.
+func TestReplicaThatLags(t *testing.T) {
+	const id = "0b2e4c1e-4c9f-4b5f-8c1d-3a9f0e7b0001"
+	objects := map[string]string{
+		"/users/":    `{"id":"` + id + `","userPrincipalName":"a@x.example","accountEnabled":true,"proxyAddresses":[]}`,
+		"/groups/":   `{"id":"` + id + `","displayName":"G","securityEnabled":true}`,
+		"/contacts/": `{"id":"` + id + `","displayName":"C","proxyAddresses":["SMTP:c@x.example"]}`,
+		"":           "",
+	}
+	for what, body := range objects {
+		asked := 0
+		c := answering(t, func(path, _ string) string {
+			if what != "" && strings.HasPrefix(path, what) {
+				if asked++; asked > 1 {
+					return body
+				}
+			}
+			return `{"error":{"code":"Request_ResourceNotFound","message":"none"}}`
+		})
+		entry, present, err := c.Confirm(t.Context(), id)
+		if err != nil || present != (what != "") || present && entry.ObjectID != id {
+			t.Errorf("%s: %+v %v %v", what, entry, present, err)
+		}
+	}
+}
+
 // TestEndlessPages: a list whose links always lead on, to pages without anything new, ends.
 func TestEndlessPages(t *testing.T) {
 	asked := 0
