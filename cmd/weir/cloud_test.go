@@ -28,7 +28,7 @@ func TestGovernmentCloud(t *testing.T) {
 			t.Run(row.scope+" "+name, func(t *testing.T) {
 				s := base.clone(t)
 				in(row.scope)(s)
-				commands := [][]string{{"plan"}, {"apply", "--auto-approve"}, {"drift"}}
+				commands := [][]string{{"plan"}, {"apply", "--auto-approve"}, {"drift"}, {"explain", "kate@contoso.example"}}
 				if name == "applied" {
 					commands = append(commands, []string{"sync"})
 				}
@@ -64,6 +64,24 @@ func TestGovernmentCloud(t *testing.T) {
 			})
 		}
 	}
+	t.Run("approved before", func(t *testing.T) {
+		s := fresh.clone(t)
+		file := filepath.Join(t.TempDir(), "contoso.plan")
+		s.weir(0, "plan", "--out", file)
+		in("DODCON")(s)
+		if _, stdout, stderr := s.run("apply", file); !strings.Contains(strings.Join(strings.Fields(stdout+stderr), " "), "in GCC High") {
+			t.Errorf("%s", tail(stdout+stderr))
+		}
+		if changed := s.changes(); len(changed) > 0 {
+			t.Errorf("%d changes: %v", len(changed), changed)
+		}
+		// The twin.
+		in("GCC")(s)
+		s.weir(0, "apply", file)
+		if len(s.changes()) == 0 {
+			t.Error("nothing was applied")
+		}
+	})
 	t.Run("recorded", func(t *testing.T) {
 		s := applied.clone(t)
 		in("DODCON")(s)
