@@ -157,6 +157,14 @@ func drawRequest(t *rapid.T) Request {
 		Declared:      map[string]bool{},
 		Skips:         map[string]time.Time{},
 		PolicyChanged: rapid.Bool().Draw(t, "policy changed"),
+		Sync: rapid.Bool().Draw(t, "sync"),
+	}
+	for _, x := range drawAddresses(t, "window") {
+		req.Window = append(req.Window, Removal{Address: x, At: now.Add(-time.Hour)})
+	}
+	req.Others = drawAddresses(t, "others")
+	if rapid.IntRange(0, 5).Draw(t, "doubt") == 0 {
+		req.ProtectionsDoubt = "x"
 	}
 	if rapid.IntRange(0, 2).Draw(t, "exempt") == 0 {
 		req.Protections = []Protection{{Source: "exemption.x", Addresses: drawAddresses(t, "exempt"), As: pick("as", AsUnchanged, AsFunctional)}}
