@@ -72,6 +72,7 @@ func (p *Part) accounts(req *Request, objects *Objects, removals []*removal) {
 	request.Exempt = p.exemptions(req, &policy)
 	p.inquire(req, &request)
 	p.Accounts = dirsync.Decide(request)
+	p.decideSelected(req, request)
 	p.Waiting, p.MaxAge = waiting(req, p.Accounts), policy.MaxAge
 	if p.Accounts.Allowed > 0 {
 		p.Allowance = allowance

@@ -78,7 +78,7 @@ func (p *Part) addressCounter(req *Request) func(string) int {
 	}
 	leaving := map[string]bool{}
 	for _, c := range p.Changes {
-		if c.Action == Delete && c.Type == "account" && c.Held == "" {
+		if c.Action == Delete && c.Type == "account" && c.Held == "" && req.selects(c) {
 			leaving[directory.Fold(text(c.Before, "email"))] = true
 		}
 		if c.Action == Delete && c.Type == "tenant" && c.Held == "" {
@@ -88,7 +88,7 @@ func (p *Part) addressCounter(req *Request) func(string) int {
 	}
 	if p.Accounts != nil {
 		for _, d := range p.Accounts.Decisions {
-			if d.Action == dirsync.Delete && d.Held == "" {
+			if d.Action == dirsync.Delete && d.Held == "" && p.selected(req, d) {
 				leaving[d.Address] = true
 			}
 		}
@@ -232,6 +232,10 @@ func (p *Part) match(req *Request) {
 			note(AccountAddress(p.AccountPolicy, p.Accounts.Decisions[i].Address))
 			note(string(p.Accounts.Decisions[i].Action))
 		}
+	}
+	for address, action := range p.unselected {
+		note(AccountAddress(p.AccountPolicy, address))
+		note(string(action))
 	}
 	if req.Prior == nil || !slices.ContainsFunc(selections, func(s string) bool { return !p.Matched[s] }) {
 		return

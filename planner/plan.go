@@ -150,6 +150,8 @@ type Part struct {
 	Omissions []Omission
 	// registered are the domains that the organization has, lower case.
 	registered []string
+	// unselected are the decisions that were not made because the run's selections leave them out, by account address.
+	unselected map[string]dirsync.Action
 	// unevaluated names a block that might protect somebody and was not evaluated; "" when all were.
 	unevaluated string
 	// safeguard is what the accounts were decided under; nil without a policy.

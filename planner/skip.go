@@ -19,7 +19,7 @@ func (p *Part) noteSkips() {
 	said := 0
 	for i := range p.Accounts.Skips {
 		s := &p.Accounts.Skips[i]
-		if s.Code != dirsync.SkipLeftOut {
+		if _, unselected := p.unselected[s.Address]; s.Code != dirsync.SkipLeftOut || unselected {
 			continue
 		}
 		if said++; said > maxSkipNotes {

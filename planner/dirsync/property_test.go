@@ -157,7 +157,7 @@ func drawRequest(t *rapid.T) Request {
 		Declared:      map[string]bool{},
 		Skips:         map[string]time.Time{},
 		PolicyChanged: rapid.Bool().Draw(t, "policy changed"),
-		Sync: rapid.Bool().Draw(t, "sync"),
+		Sync:          rapid.Bool().Draw(t, "sync"),
 	}
 	for _, x := range drawAddresses(t, "window") {
 		req.Window = append(req.Window, Removal{Address: x, At: now.Add(-time.Hour)})
