@@ -217,15 +217,42 @@ func (p *printer) details(o *Outcome) {
 			continue
 		}
 		p.section(s.code, s.title, fmt.Sprint(len(s.items)))
-		for i, it := range s.items {
-			if i == 2*maxAccounts {
-				p.line("    ", p.style(dim, fmt.Sprintf("… and %d more", len(s.items)-i)))
-				break
-			}
-			p.prose("", "    - ", it.Address+": "+it.Text)
-		}
+		p.reportItems(s.items)
 	}
 	p.blank()
+}
+
+// sharedReason is the number of items that have one reason from which on it is said once, above them.
+const sharedReason = 3
+
+// reportItems lists what was not applied and why: first what has a reason of its own, then what shares one with others.
+func (p *printer) reportItems(items []apply.Item) {
+	shared := map[string][]apply.Item{}
+	for _, it := range items {
+		shared[it.Text] = append(shared[it.Text], it)
+	}
+	left := 2 * maxAccounts
+	for _, it := range items {
+		if len(shared[it.Text]) < sharedReason && left > 0 {
+			p.prose("", "    - ", it.Address+": "+it.Text)
+			left--
+		}
+	}
+	for _, it := range items {
+		of := shared[it.Text]
+		if len(of) < sharedReason || left == 0 {
+			continue
+		}
+		delete(shared, it.Text)
+		p.prose("", "    ", it.Text)
+		for _, one := range of[:min(left, len(of))] {
+			p.prose("", "    - ", one.Address)
+			left--
+		}
+	}
+	if more := len(items) - 2*maxAccounts; more > 0 {
+		p.line("    ", p.style(dim, fmt.Sprintf("… and %d more", more)))
+	}
 }
 
 func (p *printer) ending(outcomes []Outcome, total map[string]int) {

@@ -83,7 +83,8 @@ func (p *printer) block(indent, text string) {
 	}
 }
 
-// Wrap breaks a line that is fit for a terminal at blanks, to that many columns. Leading blanks are kept on every line. A longer word stays whole.
+// Wrap breaks a line that is fit for a terminal at blanks, to that many columns. Leading blanks are kept on every line. A
+// longer word stays whole.
 func Wrap(s string, columns int) []string {
 	lead := s[:len(s)-len(strings.TrimLeft(s, " "))]
 	var lines []string
