@@ -185,7 +185,10 @@ func TestPiecesOfGroups(t *testing.T) {
 		members []string
 		want    []string
 		asked   bool
+		// hides: what it hides is nobody's to tell.
+		hides bool
 	}{
+		"hidden, renamed":          {pieces: []string{piece(`"displayName":"Old","securityEnabled":true,"visibility":"HiddenMembership"`), g}, asked: true, hides: true},
 		"whole":                    {pieces: []string{g}},
 		"members in slices":        {pieces: []string{g, joined("a"), joined("b")}, want: []string{"a", "b"}},
 		"a member twice":           {pieces: []string{g, joined("a"), joined("a")}, want: []string{"a"}},
@@ -224,10 +227,10 @@ func TestPiecesOfGroups(t *testing.T) {
 					return g
 				})
 				groups, _, proof := c.readGroups(t.Context())
-				if asked != row.asked || proof.Complete != (answers || !row.asked) {
+				if asked != row.asked || proof.Complete != (answers || !row.asked || row.hides) {
 					t.Fatalf("asked %v, %+v", asked, proof)
 				}
-				if proof.Complete && (len(groups) != 1 || groups[0].Name != "G" || !slices.Equal(groups[0].Members, row.want)) {
+				if proof.Complete && (len(groups) != 1 || groups[0].Name != "G" || !slices.Equal(groups[0].Members, row.want) || groups[0].MembersHidden != row.hides) {
 					t.Errorf("%+v", groups[0])
 				}
 			})

@@ -214,8 +214,15 @@ func (c *Client) readGroups(ctx context.Context) (out []*directory.Entry, link s
 		case !entry.Kind.IsGroup():
 			err = fmt.Errorf("it is a %s", entry.Kind)
 		default:
-			all[id].asked = entry
-			all[id].members, err = c.members(ctx, id)
+			g := all[id]
+			g.asked = entry
+			members, refused := c.members(ctx, id)
+			switch {
+			case refused == nil:
+				g.members = members
+			case !g.hides: // what a group hides is not shown by it either
+				err = refused
+			}
 		}
 		if err != nil {
 			proof.Problem = fmt.Sprintf("group %s came in pieces that contradict each other, and could not be asked for: %v", id, err)
