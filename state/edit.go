@@ -88,15 +88,28 @@ func (s *State) Keep(then *State) *State {
 	return next
 }
 
+// protecting is the type of the objects that protect people from what a directory
+// sync does.
+const protecting = "exemption"
+
 // Rollback returns a state that remembers the objects, accounts and outputs of
 // then, an earlier state of the same tenant. All else is the present's: who the
-// tenant is, people's skips, and what Keep names; an operation that was in doubt
-// then and is settled now stays settled. A grace clock does not run on from then:
-// an account without a directory object has the clock of the present, or a new
-// one. Neither state is changed.
+// tenant is, people's skips and exemptions (a sync goes by state alone, and whom
+// one of today protects would lose that without a word), and what Keep names; an
+// operation that was in doubt then and is settled now stays settled. A grace clock
+// does not run on from then: an account without a directory object has the clock
+// of the present, or a new one. Neither state is changed.
 func (s *State) Rollback(then *State) *State {
 	next := s.Clone()
 	next.Objects = maps.Clone(then.Objects)
+	for address, o := range s.Objects {
+		if o.Type == protecting {
+			if next.Objects == nil {
+				next.Objects = map[string]*Object{}
+			}
+			next.Objects[address] = o
+		}
+	}
 	next.Outputs = maps.Clone(then.Outputs)
 	next.Accounts = Accounts{}
 	for a := range then.Accounts.All() {

@@ -75,10 +75,23 @@ func TestRollback(t *testing.T) {
 	now.Allowances = map[string]time.Time{"used": noon}
 	now.InDoubt = map[string]Intent{"op-1": {Op: "op-1", Address: "domain.new"}}
 	delete(now.Objects, "value.x")
+	exempt := func(address, by string) *Object {
+		return &Object{Address: address, Type: "exemption", Op: by, Values: cty.EmptyObjectVal, Previous: cty.NilVal}
+	}
+	then.Objects["exemption.gone"], then.Objects["exemption.both"] = exempt("exemption.gone", "then"), exempt("exemption.both", "then")
+	now.Objects["exemption.both"], now.Objects["exemption.new"] = exempt("exemption.both", "now"), exempt("exemption.new", "now")
 
 	next := now.Rollback(then)
 	if next.Objects["value.x"] == nil || next.Accounts.Len() != 4 || next.Outputs["o"].Value != cty.StringVal("then") {
 		t.Errorf("what was remembered then is not back: %v, %d accounts", next.Addresses(), next.Accounts.Len())
+	}
+	for address, by := range map[string]string{"exemption.gone": "then", "exemption.both": "now", "exemption.new": "now"} {
+		if o := next.Objects[address]; o == nil || o.Op != by {
+			t.Errorf("%s is %v, want that of %s: whom an exemption protects a sync must go on knowing", address, o, by)
+		}
+	}
+	if then.Objects["exemption.new"] != nil {
+		t.Error("the earlier state was changed")
 	}
 	if next.Serial != now.Serial || next.Tenant.PrimaryDomain != "" || len(next.Skips) != 0 {
 		t.Error("what is the present's was taken from then")

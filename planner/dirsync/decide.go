@@ -103,7 +103,7 @@ func (u *unit) created() bool { return u.known != nil && u.known.Created && !u.r
 // converted says that Weir made a functional account of a user here. A user in its place undoes that; a functional account
 // in its place is somebody's own.
 func (u *unit) converted() bool {
-	return u.known != nil && u.known.Converted && !(u.replaced() && u.account.Type == directory.FunctionalAccount)
+	return u.known != nil && u.known.Converted && (!u.replaced() || u.account.Type != directory.FunctionalAccount)
 }
 
 // work is a decision in the making.

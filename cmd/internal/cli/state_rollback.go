@@ -18,8 +18,8 @@ func (a *App) stateRollbackCommand() *cobra.Command {
 		Long: `Remember what version N remembered of objects, accounts and outputs, as a new version; no version is ever rewritten.
 
 It changes what Weir remembers, and nothing at any vendor: the next plan compares that with what is there and shows what
-it means. What may have happened and is not yet settled, removals that count against limits, allowances used up and
-people's skips stay as they are now. An account that had left the directory starts its time of grace anew.`,
+it means. What may have happened and is not yet settled, removals that count against limits, allowances used up,
+people's skips and exemptions stay as they are now. An account that had left the directory starts its time of grace anew.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			serial, err := parseSerial(args[0])
