@@ -175,7 +175,7 @@ func createAccount(ctx context.Context, conn *resource.Conn, change *resource.Ch
 		body.Billable = &billable
 	}
 	q := orgCall("create account", http.MethodPost, org, "users").about(a.Address).with(body)
-	_, answer, err := c.change(ctx, q)
+	status, answer, err := c.change(ctx, q)
 	if err != nil {
 		var e *resource.Error
 		if errors.Is(err, resource.ErrConflict) && errors.As(err, &e) {
@@ -184,10 +184,8 @@ func createAccount(ctx context.Context, conn *resource.Conn, change *resource.Ch
 		return resource.Live{}, err
 	}
 	// A single create may be answered with an errors array beside its status (seen in clients).
-	if _, failed, err := parseBatch(answer); err == nil && failed[a.Address] != nil {
-		refused := failed[a.Address]
-		refused.Op, refused.Subject = q.op, a.Address
-		return resource.Live{}, refused
+	if err := c.within(q, status, answer); err != nil {
+		return resource.Live{}, err
 	}
 	made, err := c.account(ctx, org, a.Address)
 	if err != nil {

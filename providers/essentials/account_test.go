@@ -299,3 +299,44 @@ func TestAliasesAsListed(t *testing.T) {
 		t.Errorf("%v %+v", err, a)
 	}
 }
+
+// TestErrorsInASuccess: errors in an answer that says success are no success; what names no status is in doubt.
+func TestErrorsInASuccess(t *testing.T) {
+	for body, want := range map[string]error{
+		``:                                nil,
+		`{}`:                              nil,
+		`{"errors":[]}`:                   nil,
+		`{"message":"updated"}`:           nil,
+		`{"primary_email":"a@x.example"}`: nil,
+		`{"errors":[{"status":422,"error_message":"the domain is not registered","identifier":"a@x.example"}]}`: resource.ErrInvalid,
+		`{"errors":[{"status":409,"error_message":"taken"}]}`:                                                   resource.ErrConflict,
+		`{"errors":[{"error_message":"something went wrong"}]}`:                                                 resource.ErrAmbiguous,
+		`{"error_message":"something went wrong"}`:                                                              resource.ErrAmbiguous,
+	} {
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if r.Method == http.MethodGet {
+				_, _ = fmt.Fprint(w, `{"primary_email":"a@x.example","type":"end_user","is_active":true,"uid":7}`)
+				return
+			}
+			_, _ = fmt.Fprint(w, body)
+		}))
+		c, err := New(Config{BaseURL: server.URL, User: "u@x.example", Password: "secret", HTTP: server.Client()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := NewWriter(&resource.Conn{Tenant: resource.Identity{PrimaryDomain: "x.example"}, Clients: []any{c}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, after := person("a@x.example"), person("a@x.example")
+		after.Active = false
+		_, updated := w.Update(t.Context(), before, after)
+		for call, err := range map[string]error{"update": updated, "delete": w.Delete(t.Context(), "a@x.example")} {
+			if (want == nil) != (err == nil) || want != nil && !errors.Is(err, want) {
+				t.Errorf("%s, %s: %v, want %v", body, call, err, want)
+			}
+		}
+		server.Close()
+	}
+}

@@ -152,10 +152,37 @@ func (c *Client) change(ctx context.Context, q *call) (int, []byte, error) {
 	return resp.StatusCode, body, nil
 }
 
-// do is change for calls whose answer does not matter.
+// do is change for calls of whose answer only errors matter.
 func (c *Client) do(ctx context.Context, q *call) error {
-	_, _, err := c.change(ctx, q)
-	return err
+	status, body, err := c.change(ctx, q)
+	if err != nil {
+		return err
+	}
+	return c.within(q, status, body)
+}
+
+// within finds the errors that an answer holds although it says success, as those of a list do (seen in clients). What
+// names no status of its own may have taken effect.
+func (c *Client) within(q *call, status int, body []byte) error {
+	var w wireErrors
+	if len(body) == 0 || json.Unmarshal(body, &w) != nil {
+		return nil // an answer in another form says nothing of errors
+	}
+	said := wireError{ErrorMessage: w.ErrorMessage}
+	if said.ErrorMessage == "" {
+		said.ErrorMessage = w.Error
+	}
+	if len(w.Errors) > 0 {
+		said = w.Errors[0]
+	} else if said.ErrorMessage == "" {
+		return nil
+	}
+	e := &resource.Error{Op: q.op, Subject: q.subject, Kind: resource.ErrAmbiguous, Status: status,
+		Detail: "the answer says success and holds an error: " + c.scrub(q, clip(string(said.ErrorMessage)))}
+	if said.Status.value >= 400 {
+		e.Kind, e.Status = batchKind(said.Status.value), said.Status.value
+	}
+	return e
 }
 
 // send returns an answer with a 2xx status, or a *resource.Error.

@@ -110,7 +110,7 @@ func TestKindsOfFailure(t *testing.T) {
 		{"a page with 200", 200, "<html>sign in</html>", 200, "unavailable", "ambiguous", "ambiguous"},
 		{"nothing with 200", 200, "", 200, "unavailable", "", ""},
 		{"another domain", 200, `{"name":"other.example","is_active":true,"is_relay":true}`, 200, "unavailable", "", ""},
-		{"an error with 200", 200, named(404, "second.example"), 200, "unavailable", "", ""},
+		{"an error with 200", 200, named(404, "second.example"), 200, "unavailable", "invalid", "invalid"},
 		{"204 to a read", 204, "", 200, "unavailable", "", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

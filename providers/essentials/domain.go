@@ -128,7 +128,7 @@ func createDomain(ctx context.Context, conn *resource.Conn, change *resource.Cha
 	d := wireDomain{Name: name, Failovers: []string{}}
 	overlayDomain(&d, change.Planned)
 	q := orgCall("create domain", http.MethodPost, org, "domains").about(name).with(d)
-	if _, _, err := c.change(ctx, q); err != nil {
+	if err := c.do(ctx, q); err != nil {
 		var e *resource.Error
 		if errors.Is(err, resource.ErrConflict) && errors.As(err, &e) {
 			e.Hint = "If it is in this organization, plan again to adopt it; otherwise another organization has it"

@@ -358,7 +358,7 @@ func createTenant(ctx context.Context, conn *resource.Conn, change *resource.Cha
 		body.Trial = &trial
 	}
 	q := orgCall("create organization", http.MethodPost, parent, "orgs").about(org).with(body)
-	if _, _, err := c.change(ctx, q); err != nil {
+	if err := c.do(ctx, q); err != nil {
 		var e *resource.Error
 		if errors.Is(err, resource.ErrAbsent) && errors.As(err, &e) {
 			e.Kind = resource.ErrInvalid // it is the parent that does not exist
