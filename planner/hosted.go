@@ -200,6 +200,11 @@ func (p *Part) exempt(req *Request) ([]string, error) {
 			}
 		}
 	}
+	for _, address := range p.Protected() {
+		if was[address] {
+			wanted = append(wanted, address)
+		}
+	}
 	for _, address := range wanted {
 		on[directory.Fold(address)] = true
 	}
@@ -221,6 +226,14 @@ func (p *Part) exempt(req *Request) ([]string, error) {
 	}
 	slices.Sort(out)
 	return out, nil
+}
+
+// Protected are the addresses, folded, that the policy's safeguard protects; none when nothing was decided about accounts.
+func (p *Part) Protected() []string {
+	if p.safeguard == nil {
+		return nil
+	}
+	return p.safeguard.Protected
 }
 
 // exemptions are the vendor's list for the decisions about accounts, which the hosted engine needs; nil when it is not known.

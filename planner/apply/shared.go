@@ -33,7 +33,8 @@ func (r *run) ownAlone(t *resource.Type, c *planner.Change, prior cty.Value) cty
 }
 
 // wantedByOthers are the members, folded, that other blocks of the type want after this run, or have until they let go of
-// them themselves, and the accounts that Weir made functional beside the vendor's own sync, which must not see them (R40).
+// them themselves, and, beside the vendor's own sync, which must not see them (R40), the accounts that Weir made functional and whom
+// the safeguard protects.
 func (r *run) wantedByOthers(c *planner.Change) map[string]bool {
 	out := map[string]bool{}
 	add := func(v cty.Value) {
@@ -52,6 +53,9 @@ func (r *run) wantedByOthers(c *planner.Change) map[string]bool {
 			if a.Converted {
 				out[a.Address] = true
 			}
+		}
+		for _, x := range r.Part.Protected() {
+			out[x] = true
 		}
 	}
 	for address, obj := range r.State.Objects {
