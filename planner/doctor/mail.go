@@ -29,16 +29,15 @@ func (x *examination) domains() {
 	if x.Observed.Directory == nil {
 		return
 	}
+	entries := map[string]int{}
+	for _, e := range x.Observed.Directory.Entries {
+		entries[e.Domain()]++
+	}
 	for _, name := range x.Observed.Directory.Domains {
 		if registered[name] {
 			continue
 		}
-		n := 0
-		for _, e := range x.Observed.Directory.Entries {
-			if directory.DomainOf(e.Address) == name {
-				n++
-			}
-		}
+		n := entries[name]
 		who := "nobody receives mail under it yet"
 		if n > 0 {
 			who = fmt.Sprintf("%d directory entries have their primary address in it and get no account (R33)", n)
