@@ -72,7 +72,8 @@ type Assumptions struct {
 	IgnoresInitialDomain bool
 	// NoMail are verified domains, lower case, that carry no mail and so do not fail a manual run either.
 	NoMail map[string]bool
-	// LastFirst turns the order around in which entries get addresses and seats that several want.
+	// LastFirst turns the order around in which entries get addresses and seats that several want, and accounts an object that
+	// several are remembered for.
 	LastFirst bool
 	// Capped: user capping is on, and no seat beyond those bought is given.
 	Capped bool
@@ -106,7 +107,7 @@ var factTexts = map[Fact]string{
 	NoPrimary:     "whether the mail attribute stands in for a missing primary address (R31)",
 	InitialDomain: "whether the tenant's initial domain has to be registered for a manual run (R34)",
 	MailDomains:   "whether a domain without mail has to be registered for a manual run (R34)",
-	Contested:     "which of several entries gets an address or a seat that all of them want",
+	Contested:     "which of several gets an address, a seat or an object that all of them want",
 	UserCapping:   "whether user capping is on, which refuses seats beyond those bought",
 }
 

@@ -137,8 +137,10 @@ func newRun(req *Request, a Assumptions) *run {
 	for uid, m := range a.Memory {
 		if acc := r.byUID[uid]; acc != nil && m.ObjectID != "" {
 			id := directory.Fold(m.ObjectID)
-			// Of two that are remembered for one object the older one is its own (inferred).
-			if other := r.byObject[id]; other == nil || acc.UID < other.UID {
+			// Of two that are remembered for one object the older one is its own (inferred), or the newer.
+			other := r.byObject[id]
+			r.contested = r.contested || other != nil
+			if other == nil || (acc.UID < other.UID) != a.LastFirst {
 				r.byObject[id] = acc
 			}
 		}

@@ -429,7 +429,8 @@ func TestEveryFactIsInTheTable(t *testing.T) {
 	}
 }
 
-// TestOneObjectTwice: two accounts that are remembered for one object are predicted the same way each time.
+// TestOneObjectTwice: two accounts that are remembered for one object are predicted the same way each time, and which of them
+// is the object's is a doubt that is named.
 func TestOneObjectTwice(t *testing.T) {
 	f := newFixture()
 	f.req.Settings.RemoveUsers = true
@@ -443,6 +444,19 @@ func TestOneObjectTwice(t *testing.T) {
 		if got := lines(Predict(f.req)); !slices.Equal(got, first) {
 			t.Fatalf("got %q, before %q", got, first)
 		}
+	}
+	named := func() bool {
+		return slices.ContainsFunc(Predict(f.req).Doubts, func(d Doubt) bool { return d.Fact == Contested })
+	}
+	if !named() {
+		t.Error("which account is the object's is no doubt")
+	}
+	for uid, m := range f.req.Remembered {
+		m.ObjectID = fmt.Sprint(m.ObjectID, "-", uid)
+		f.req.Remembered[uid] = m
+	}
+	if named() {
+		t.Error("accounts of different objects are a doubt")
 	}
 }
 

@@ -200,9 +200,10 @@ func (s *syncRun) prepare(at time.Time) error {
 	}
 	s.byObject = make(map[string]*world.User, len(s.o.SyncedUIDs))
 	for uid, id := range s.o.SyncedUIDs {
-		// Of two accounts that are linked to one object the older one is its own (inferred).
-		if u := s.o.UserByUID(uid); u != nil && (s.byObject[strings.ToLower(id)] == nil || uid < s.byObject[strings.ToLower(id)].UID) {
-			s.byObject[strings.ToLower(id)] = u
+		u, object := s.o.UserByUID(uid), strings.ToLower(id)
+		// Of two accounts that are linked to one object the older one is its own (inferred; SyncLastFirst).
+		if other := s.byObject[object]; u != nil && (other == nil || (uid < other.UID) != s.w.Switches.SyncLastFirst) {
+			s.byObject[object] = u
 		}
 	}
 	s.seen, s.links, s.deletes = map[*world.User]bool{}, map[*world.User]string{}, map[*world.User]bool{}

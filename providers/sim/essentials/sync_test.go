@@ -233,6 +233,15 @@ func TestSyncDecisions(t *testing.T) {
 		{"hand-made user is linked by address", func(_ *world.World, o *world.Organization, _ *world.Tenant) {
 			delete(o.SyncedUIDs, o.User(person).UID)
 		}, "", ""},
+		{"two accounts of one object: the older is its own (inferred)", func(_ *world.World, o *world.Organization, d *world.Tenant) {
+			o.SyncedUIDs[o.User("info@contoso.example").UID] = d.Person(person).ID
+			o.Azure.RemoveUsers, o.Azure.RemoveGroups, d.Person(person).Surname = false, false, "Changed"
+		}, "", "~alice"},
+		{"two accounts of one object, the newer", func(w *world.World, o *world.Organization, d *world.Tenant) {
+			w.Switches.SyncLastFirst = true
+			o.SyncedUIDs[o.User("info@contoso.example").UID] = d.Person(person).ID
+			o.Azure.RemoveUsers, o.Azure.RemoveGroups, d.Person(person).Surname = false, false, "Changed"
+		}, "", ""}, // a functional account, which stays one (R40)
 		{"distribution group (R23)", func(w *world.World, _ *world.Organization, d *world.Tenant) {
 			w.AddGroup(d, entraGroup("sales@contoso.example", false))
 		}, "", "+sales"},

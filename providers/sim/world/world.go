@@ -102,7 +102,8 @@ type Switches struct {
 	// attribute stands in.
 	SyncNeedsPrimary bool `json:"sync_needs_primary,omitempty"`
 	// SyncLastFirst makes the hosted sync go through people and groups from the last id to the first, which decides who gets
-	// an address or a seat that several want; otherwise from the first.
+	// an address or a seat that several want, and of several accounts linked to one object take the newest; otherwise from
+	// the first, and the oldest.
 	SyncLastFirst bool `json:"sync_last_first,omitempty"`
 	// FrequencyResetDays is the number of days after which a missing tech contact sets the frequency to Never
 	// (R28); 0 means 7.
