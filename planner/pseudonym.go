@@ -197,7 +197,7 @@ func (p *Pseudonyms) text(s string) string {
 
 // note replaces names too, which notes have in quotes.
 func (p *Pseudonyms) note(s string) string {
-	return p.text(quoted.ReplaceAllStringFunc(s, func(q string) string {
+	return p.text(quotedWord.ReplaceAllStringFunc(s, func(q string) string {
 		name, err := strconv.Unquote(q)
 		if err != nil {
 			name = q
@@ -205,9 +205,6 @@ func (p *Pseudonyms) note(s string) string {
 		return strconv.Quote(p.name(name))
 	}))
 }
-
-// quoted is text in quotes, as %q writes it.
-var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 // personal are attributes that hold words of people, in whatever type.
 var personal = map[string]bool{

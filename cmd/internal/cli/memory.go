@@ -12,7 +12,7 @@ const (
 	// 100 leaves as much room for garbage as a large tenant's people take, and those stay for the whole run.
 	gcPercent = 75
 	// comfortable is what the process may take before it collects more often than that, in bytes of Go's own account (the
-	// program itself, some 60 MB, comes on top); GOMEMLIMIT overrides it. A tenant of 200,000 people keeps below it.
+	// program itself, some 60 MB, comes on top); GOMEMLIMIT overrides it. A tenant of 200,000 people stays near it.
 	comfortable = 350 << 20
 	// leastPercent is gcPercent for those who keep more than is comfortable. A limit that stood still would have the
 	// collector run all the time.
