@@ -7,7 +7,8 @@ import (
 	"github.com/weir-project/weir/providers/directory"
 )
 
-// asksGroups reports whether a predicate looks at the groups of an entry.
+// asksGroups reports whether a predicate looks at the groups of an entry, as far as its text tells: one that only has the
+// word in it costs a question more.
 func asksGroups(p directory.Predicate) bool { return p != nil && strings.Contains(p.Text(), "groups") }
 
 // memberships gives every destructive decision about an entry that lives what the reading says of its groups, where

@@ -77,7 +77,7 @@ type Mailboxes struct {
 	// Changed is how many mailboxes the last read of changes brought. It is not kept.
 	Changed int
 
-	parts []partV1 // nil: to be written
+	parts []partV2 // nil: to be written
 }
 
 // Set changes the kind of one mailbox. One of an ordinary user is not kept: an entry without a kind of Exchange's is taken
@@ -194,7 +194,7 @@ func (d *Directory) collection(name string) (into **Collection, full *time.Time,
 	return nil, nil, false
 }
 
-func (c *Cache) load(ctx context.Context, stored collectionV1) (*Collection, error) {
+func (c *Cache) load(ctx context.Context, stored collectionV2) (*Collection, error) {
 	out := &Collection{Link: stored.Link, shards: make([][]*directory.Entry, len(stored.Parts)), parts: slices.Clone(stored.Parts)}
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(workers)
@@ -231,7 +231,7 @@ func decodeEntries(raw []byte, objects, shard, of int) ([]*directory.Entry, erro
 	return entries, nil
 }
 
-func (c *Cache) loadMailboxes(ctx context.Context, stored *mailboxesV1) (*Mailboxes, error) {
+func (c *Cache) loadMailboxes(ctx context.Context, stored *mailboxesV2) (*Mailboxes, error) {
 	out := &Mailboxes{Until: stored.Until, Total: stored.Total, Full: stored.Full, Kinds: map[string]directory.Kind{}, parts: stored.Parts}
 	for _, p := range stored.Parts {
 		raw, err := c.part(ctx, p)
@@ -255,7 +255,7 @@ func (c *Cache) loadMailboxes(ctx context.Context, stored *mailboxesV1) (*Mailbo
 }
 
 // part reads and verifies the records of one part.
-func (c *Cache) part(ctx context.Context, p partV1) ([]byte, error) {
+func (c *Cache) part(ctx context.Context, p partV2) ([]byte, error) {
 	body, err := c.Shelf.Get(ctx, p.Name)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ type Collection struct {
 	// shards are sorted by object id; which one an entry is in follows from its id alone.
 	shards [][]*directory.Entry
 	// parts are those that hold the shards as they were loaded or written; a zero part is to be written.
-	parts []partV1
+	parts []partV2
 	// fresh says that it was not loaded.
 	fresh bool
 }
@@ -37,7 +37,7 @@ type Collection struct {
 // NewCollection makes a collection of entries, which need not be sorted. Of two with one id the later stays.
 func NewCollection(link string, entries []*directory.Entry) *Collection {
 	n := min(maxShards, (len(entries)+perShard-1)/perShard)
-	c := &Collection{Link: link, shards: make([][]*directory.Entry, n), parts: make([]partV1, n), fresh: true}
+	c := &Collection{Link: link, shards: make([][]*directory.Entry, n), parts: make([]partV2, n), fresh: true}
 	for _, e := range entries {
 		i := shardOf(e.ObjectID, n)
 		c.shards[i] = append(c.shards[i], e)
@@ -105,7 +105,7 @@ func (c *Collection) Get(id string) *directory.Entry {
 // Put adds an entry, or puts it in the place of the one with its id.
 func (c *Collection) Put(e *directory.Entry) {
 	if len(c.shards) == 0 {
-		c.shards, c.parts = make([][]*directory.Entry, 1), make([]partV1, 1)
+		c.shards, c.parts = make([][]*directory.Entry, 1), make([]partV2, 1)
 	}
 	n := shardOf(e.ObjectID, len(c.shards))
 	i, found := find(c.shards[n], e.ObjectID)
@@ -114,7 +114,7 @@ func (c *Collection) Put(e *directory.Entry) {
 	} else {
 		c.shards[n] = slices.Insert(c.shards[n], i, e)
 	}
-	c.parts[n] = partV1{}
+	c.parts[n] = partV2{}
 }
 
 // Remove takes the entry of an object id out and reports whether there was one.
@@ -126,7 +126,7 @@ func (c *Collection) Remove(id string) bool {
 	i, found := find(c.shards[n], id)
 	if found {
 		c.shards[n] = slices.Delete(c.shards[n], i, i+1)
-		c.parts[n] = partV1{}
+		c.parts[n] = partV2{}
 	}
 	return found
 }
@@ -144,7 +144,7 @@ func Equal(a, b *directory.Entry) bool {
 
 // changed reports whether it differs from what was loaded.
 func (c *Collection) changed() bool {
-	return c.fresh || slices.ContainsFunc(c.parts, func(p partV1) bool { return p.Name == "" })
+	return c.fresh || slices.ContainsFunc(c.parts, func(p partV2) bool { return p.Name == "" })
 }
 
 // guid reads a GUID as Entra spells object ids, in lower case with dashes.

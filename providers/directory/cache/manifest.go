@@ -27,8 +27,8 @@ var (
 	ErrDamaged = errors.New("the cached directory is damaged")
 )
 
-// manifestV1 is the stored form of a generation, as JSON.
-type manifestV1 struct {
+// manifestV2 is the stored form of a generation, as JSON.
+type manifestV2 struct {
 	Format int    `json:"format"`
 	Serial uint64 `json:"serial"`
 	// Tenant, Root, Realm and Fields say which directory this is, of which service, in which world, and what was asked of
@@ -39,37 +39,37 @@ type manifestV1 struct {
 	Fields string `json:"fields"`
 	// Read is when the read began.
 	Read        time.Time      `json:"read"`
-	Collections []collectionV1 `json:"collections"`
-	Mailboxes   *mailboxesV1   `json:"mailboxes,omitempty"`
+	Collections []collectionV2 `json:"collections"`
+	Mailboxes   *mailboxesV2   `json:"mailboxes,omitempty"`
 }
 
-type collectionV1 struct {
+type collectionV2 struct {
 	Name string `json:"name"`
 	Link string `json:"link"`
 	// Full is when the last full read of it began.
 	Full  time.Time `json:"full"`
-	Parts []partV1  `json:"parts"`
+	Parts []partV2  `json:"parts"`
 }
 
-type mailboxesV1 struct {
+type mailboxesV2 struct {
 	// Until is the service's own time up to which changes are in.
 	Until time.Time `json:"until"`
 	// Total is how many mailboxes of any kind the last full read saw, which began at Full.
 	Total int       `json:"total"`
 	Full  time.Time `json:"full"`
-	Parts []partV1  `json:"parts"`
+	Parts []partV2  `json:"parts"`
 }
 
-// partV1 names one part. Size and Digest are of the stored bytes.
-type partV1 struct {
+// partV2 names one part. Size and Digest are of the stored bytes.
+type partV2 struct {
 	Name    string `json:"name"`
 	Digest  string `json:"digest"` // SHA-256, hex
 	Size    int64  `json:"size"`
 	Objects int    `json:"objects"`
 }
 
-func (m *manifestV1) parts() []partV1 {
-	var out []partV1
+func (m *manifestV2) parts() []partV2 {
+	var out []partV2
 	for _, c := range m.Collections {
 		out = append(out, c.Parts...)
 	}
@@ -79,10 +79,10 @@ func (m *manifestV1) parts() []partV1 {
 	return out
 }
 
-func encodeManifest(m *manifestV1) ([]byte, error) { return json.Marshal(m) }
+func encodeManifest(m *manifestV2) ([]byte, error) { return json.Marshal(m) }
 
 // decodeManifest reads and checks a manifest. Errors wrap ErrFormat or ErrDamaged.
-func decodeManifest(body []byte) (*manifestV1, error) {
+func decodeManifest(body []byte) (*manifestV2, error) {
 	if len(body) > maxManifest {
 		return nil, fmt.Errorf("%w: its manifest has %d bytes", ErrDamaged, len(body))
 	}
@@ -100,7 +100,7 @@ func decodeManifest(body []byte) (*manifestV1, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
-	m := &manifestV1{}
+	m := &manifestV2{}
 	if err := d.Decode(m); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
 	}
@@ -121,7 +121,7 @@ func decodeManifest(body []byte) (*manifestV1, error) {
 	return m, nil
 }
 
-func checkParts(parts []partV1) error {
+func checkParts(parts []partV2) error {
 	if len(parts) > maxShards {
 		return fmt.Errorf("%w: a collection has %d parts", ErrDamaged, len(parts))
 	}

@@ -52,7 +52,7 @@ func (c *Cache) Begin(ctx context.Context, d *Directory) *Writer {
 	return w
 }
 
-func (w *Writer) entries(ctx context.Context, shard []*directory.Entry) (partV1, error) {
+func (w *Writer) entries(ctx context.Context, shard []*directory.Entry) (partV2, error) {
 	return w.put(ctx, len(shard), func(raw []byte) (_ []byte, err error) {
 		for _, e := range shard {
 			if raw, err = appendEntry(raw, e); err != nil {
@@ -64,19 +64,19 @@ func (w *Writer) entries(ctx context.Context, shard []*directory.Entry) (partV1,
 }
 
 // put writes a part of records, which add appends to a buffer.
-func (w *Writer) put(ctx context.Context, objects int, add func([]byte) ([]byte, error)) (partV1, error) {
+func (w *Writer) put(ctx context.Context, objects int, add func([]byte) ([]byte, error)) (partV2, error) {
 	body, err := w.pack(add)
 	if err != nil {
-		return partV1{}, err
+		return partV2{}, err
 	}
 	w.mu.Lock()
 	w.number++
 	name := partName(w.name, w.number)
 	w.mu.Unlock()
 	if err := w.c.Shelf.Put(ctx, name, body); err != nil {
-		return partV1{}, err
+		return partV2{}, err
 	}
-	return partV1{Name: name, Digest: digest(body), Size: int64(len(body)), Objects: objects}, nil
+	return partV2{Name: name, Digest: digest(body), Size: int64(len(body)), Objects: objects}, nil
 }
 
 func (w *Writer) pack(add func([]byte) ([]byte, error)) ([]byte, error) {
@@ -105,9 +105,9 @@ func (w *Writer) Finish(ctx context.Context) error {
 		return w.err
 	}
 	d := w.d
-	m := &manifestV1{
+	m := &manifestV2{
 		Format: format, Serial: w.serial, Tenant: d.Tenant, Root: d.Root, Realm: d.Realm, Fields: d.Fields, Read: d.Read.UTC(),
-		Collections: []collectionV1{
+		Collections: []collectionV2{
 			{Name: "users", Link: d.Users.Link, Full: d.FullUsers.UTC(), Parts: d.Users.parts},
 			{Name: "groups", Link: d.Groups.Link, Full: d.FullGroups.UTC(), Parts: d.Groups.parts},
 			{Name: "contacts", Link: d.Contacts.Link, Full: d.FullContacts.UTC(), Parts: d.Contacts.parts},
@@ -119,7 +119,7 @@ func (w *Writer) Finish(ctx context.Context) error {
 				return err
 			}
 		}
-		m.Mailboxes = &mailboxesV1{Until: d.Mailboxes.Until.UTC(), Total: d.Mailboxes.Total, Full: d.Mailboxes.Full.UTC(), Parts: d.Mailboxes.parts}
+		m.Mailboxes = &mailboxesV2{Until: d.Mailboxes.Until.UTC(), Total: d.Mailboxes.Total, Full: d.Mailboxes.Full.UTC(), Parts: d.Mailboxes.parts}
 	}
 	body, err := encodeManifest(m)
 	if err != nil {
@@ -139,7 +139,7 @@ func (w *Writer) mailboxes(ctx context.Context) error {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	parts := []partV1{}
+	parts := []partV2{}
 	for batch := range slices.Chunk(ids, 1<<20) {
 		p, err := w.put(ctx, len(batch), func(raw []byte) (_ []byte, err error) {
 			for _, id := range batch {
