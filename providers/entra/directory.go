@@ -17,8 +17,9 @@ import (
 )
 
 // ReadDirectory reads the whole directory: users, groups with their direct members, contacts and verified domains. An
-// error means that no user was read, or those of another directory than the tenant's. In every other case Proof says whether the reading is complete; nothing destructive
-// may follow from one that is not. Mailbox kinds and dynamic groups are not in it: directory.Merge adds them.
+// error means that no user was read, or those of another directory than the tenant's. In every other case Proof says
+// whether the reading is complete; nothing destructive may follow from one that is not. Mailbox kinds and dynamic
+// groups are not in it: directory.Merge adds them.
 func (c *Client) ReadDirectory(ctx context.Context) (*directory.Reading, error) {
 	r, _, err := c.ReadDirectoryFrom(ctx, nil)
 	return r, err
