@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,17 +19,20 @@ import (
 // TestInterruptedTwice: a run that is interrupted gives its tenant back, for as long as that may take while state storage
 // is away; interrupted again it leaves at once, and the next run goes on from there all the same.
 func TestInterruptedTwice(t *testing.T) {
+	again := func(s *site, c *child, _ string) {
+		if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	for _, row := range []struct {
-		name   string
-		second func(s *site, c *child, away string)
-		code   int
+		name    string
+		ignored bool // as in the background of a script
+		second  func(s *site, c *child, away string)
+		code    int
 	}{
-		{"again", func(s *site, c *child, _ string) {
-			if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
-				s.t.Fatal(err)
-			}
-		}, -1},
-		{"storage is back", func(s *site, _ *child, away string) {
+		{"again", false, again, 130},
+		{"again, started where interrupts are ignored", true, again, 130},
+		{"storage is back", false, func(s *site, _ *child, away string) {
 			if err := os.Remove(away); err != nil {
 				s.t.Fatal(err)
 			}
@@ -40,6 +44,10 @@ func TestInterruptedTwice(t *testing.T) {
 			s.env["WEIR_STATE_TTL"] = "10m" // longer than any test waits
 			away := filepath.Join(t.TempDir(), "away")
 			at := "contoso: journal done create tenant.contoso: after"
+			if row.ignored {
+				signal.Ignore(syscall.SIGINT) // children begin with that
+				t.Cleanup(func() { signal.Reset(syscall.SIGINT) })
+			}
 			c := s.start(map[string]string{pointAt: at, pointDo: "sleep 2s", storageOut: away}, "apply", "--auto-approve")
 			until(t, c, func() bool { return slices.Contains(c.points(), at) })
 			if err := errors.Join(os.WriteFile(away, nil, 0o600), c.cmd.Process.Signal(syscall.SIGINT)); err != nil {

@@ -116,7 +116,7 @@ func (c *Client) invoke(ctx context.Context, q *call) (*result, error) {
 		return nil, &resource.Error{Op: q.op, Subject: q.subject, Err: err}
 	}
 	if !q.changes() {
-		ctx = transport.Repeatable(ctx)
+		ctx = transport.Reading(ctx)
 	}
 	target := *c.base
 	target.Path = c.path()

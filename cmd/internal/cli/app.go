@@ -94,17 +94,23 @@ func Main(app *App, args []string) int {
 }
 
 // interruptible makes the first interrupt end the run in order: no new changing call, outcomes recorded, state given back.
-// The second leaves at once, whatever the run waits for: it is the system's own from then on. done ends that.
+// The second leaves at once, whatever the run waits for. It does not fall back on the system's own way, which a program
+// that was started in the background of a script, or by nohup, does not have: there an interrupt does nothing. done ends that.
 func (a *App) interruptible(cancel func()) (done func()) {
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	over := make(chan struct{})
 	go func() {
 		select {
 		case <-signals:
-			signal.Stop(signals)
 			cancel()
 			a.say("\nInterrupted: nothing more is begun, and what is under way is recorded. Interrupt again to leave at once.")
+		case <-over:
+			return
+		}
+		select {
+		case sig := <-signals:
+			os.Exit(exitSignal + int(sig.(syscall.Signal))) // the kinds that were asked for above
 		case <-over:
 		}
 	}()

@@ -18,6 +18,9 @@ const (
 	exitPartial    = 6 // applied in part
 	exitUnreadable = 7 // something could not be read (plan, drift)
 	exitStorage    = 8 // state storage could not be reached
+
+	// exitSignal plus a signal's number is what a second interrupt leaves with, as shells count: 130, for SIGTERM 143.
+	exitSignal = 128
 )
 
 var exitOrder = []int{exitError, exitStorage, exitUnreadable, exitPartial, exitHeld, exitBusy, exitDrift, exitPending, exitOK}

@@ -48,7 +48,8 @@ type Options struct {
 	// Authority is the token service, https; "" is Microsoft's public one. With an authority of one's own nothing is
 	// asked of the public service.
 	Authority string
-	// Transport sends the requests for tokens; nil is azidentity's own client.
+	// Transport sends the requests for tokens, and repeats what fails: azidentity then does not, so that one patience
+	// counts. nil is azidentity's own client.
 	Transport *http.Client
 	// Simulated says that Authority is a simulator's: credentials of this machine, which it cannot know, are refused.
 	Simulated bool
@@ -70,7 +71,8 @@ func New(o Options) (azcore.TokenCredential, error) {
 	}
 	options := azcore.ClientOptions{}
 	if o.Transport != nil {
-		options.Transport = o.Transport
+		options.Transport = reading{o.Transport}
+		options.Retry.MaxRetries = -1
 	}
 	if o.Authority != "" {
 		u, err := url.Parse(o.Authority)
@@ -92,6 +94,14 @@ func New(o Options) (azcore.TokenCredential, error) {
 		return nil, fmt.Errorf("credential %q: %s", o.Kind, transport.Redact(err.Error()))
 	}
 	return credential, nil
+}
+
+// reading sends requests that only read: a token may be asked for as often as one likes.
+type reading struct{ client *http.Client }
+
+// Do implements policy.Transporter.
+func (r reading) Do(request *http.Request) (*http.Response, error) {
+	return r.client.Do(request.WithContext(transport.Reading(request.Context())))
 }
 
 func (o Options) make(options azcore.ClientOptions) (azcore.TokenCredential, error) {

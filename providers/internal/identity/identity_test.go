@@ -1,12 +1,14 @@
 package identity_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -121,6 +123,49 @@ func TestSignIn(t *testing.T) {
 			}
 			if err != nil && strings.Contains(err.Error(), "canary") {
 				t.Errorf("the error shows the secret: %v", err)
+			}
+		})
+	}
+}
+
+// TestOnePatience: a sign-in that meets nobody is repeated by the transport alone, as often as that does and with its
+// pauses; one that meets somebody in time succeeds.
+func TestOnePatience(t *testing.T) {
+	s := start(t)
+	w := s.World()
+	for _, tt := range []struct {
+		name         string
+		lost, pauses int // answers that are lost, pauses that are made
+	}{
+		{"at once", 0, 0}, {"late", 3, 3}, {"never", 100, 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, asked, paused := w.Credentials(), 0, 0
+			client := transport.Client(transport.Options{
+				Hosts: []string{strings.TrimPrefix(s.URLs().Login, "https://")},
+				Sleep: func(context.Context, time.Duration) error { paused++; return nil },
+				Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+					if r.Method != http.MethodPost {
+						return s.Client().Transport.RoundTrip(r)
+					}
+					asked++
+					if asked <= tt.lost {
+						return nil, io.ErrUnexpectedEOF
+					}
+					return s.Client().Transport.RoundTrip(r)
+				}),
+			})
+			credential, err := identity.New(identity.Options{Kind: identity.Secret, TenantID: contoso, ClientID: c.ClientID, Secret: c.ClientSecret,
+				Authority: s.URLs().Login, Transport: client, Simulated: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = credential.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{"https://graph.microsoft.com/.default"}})
+			if never := tt.lost >= 5; (err != nil) != never || asked != tt.pauses+1 || paused != tt.pauses {
+				t.Errorf("asked %d times with %d pauses: %v", asked, paused, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "may or may not") {
+				t.Errorf("a token that was not had is called a change in doubt: %v", err)
 			}
 		})
 	}

@@ -14,15 +14,17 @@ func TestPermit(t *testing.T) {
 	gone := errors.New("gone")
 	for _, c := range []struct {
 		name, method string
+		reading      bool
 		leave        error
 		late         bool
 		sent         int
 	}{
-		{"may", http.MethodPost, nil, false, 1},
-		{"may not", http.MethodPost, gone, false, 0},
-		{"may not, only reads", http.MethodGet, gone, false, 1},
-		{"too late", http.MethodPost, nil, true, 0},
-		{"too late, only reads", http.MethodGet, nil, true, 1},
+		{"may", http.MethodPost, false, nil, false, 1},
+		{"may not", http.MethodPost, false, gone, false, 0},
+		{"may not, only reads", http.MethodGet, false, gone, false, 1},
+		{"may not, only reads by POST", http.MethodPost, true, gone, false, 1},
+		{"too late", http.MethodPost, false, nil, true, 0},
+		{"too late, only reads", http.MethodGet, false, nil, true, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sent := 0
@@ -31,6 +33,9 @@ func TestPermit(t *testing.T) {
 				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 			})}
 			ctx := Permit(t.Context(), func() error { return c.leave })
+			if c.reading {
+				ctx = Reading(ctx)
+			}
 			if c.late {
 				ctx = pastDeadline{ctx}
 			}

@@ -42,21 +42,30 @@ func (r Retry) withDefaults() Retry {
 	return r
 }
 
+type readingKey struct{}
+
+// Reading marks a request as one that only reads although its method is POST: a cmdlet that gets, a token that is asked
+// for. It is treated as a GET in everything.
+func Reading(ctx context.Context) context.Context {
+	return context.WithValue(ctx, readingKey{}, true)
+}
+
 type repeatableKey struct{}
 
 // Repeatable marks a changing request as safe to repeat although its first try may have taken effect: a PUT or PATCH of
-// whole values, a DELETE whose 404 counts as done, a POST that only reads. It is then retried as a GET is.
+// whole values, a DELETE whose 404 counts as done. It is then retried as a GET is.
 func Repeatable(ctx context.Context) context.Context {
 	return context.WithValue(ctx, repeatableKey{}, true)
 }
 
-// changing tells whether a request may change something, by its method.
+// changing tells whether a request may change something: by its method, unless it is marked.
 func changing(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, "":
 		return false
 	}
-	return true
+	marked, _ := r.Context().Value(readingKey{}).(bool)
+	return !marked
 }
 
 func repeatable(r *http.Request) bool {

@@ -201,6 +201,23 @@ func TestWhatIsRepeated(t *testing.T) {
 	}
 }
 
+// TestReadingPost: a POST that only reads is repeated as a GET is, and what becomes of it is never in doubt.
+func TestReadingPost(t *testing.T) {
+	b := newBench(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		if n < 3 {
+			drop(w)
+		}
+	})
+	if response, _, err := b.do(Reading(context.Background()), "POST", "/token", "x"); err != nil || response.StatusCode != 200 || len(b.seen) != 3 {
+		t.Fatalf("%v after %d requests", err, len(b.seen))
+	}
+	b = newBench(t, func(_ int, w http.ResponseWriter, _ *http.Request) { drop(w) })
+	var ambiguous *AmbiguousError
+	if _, _, err := b.do(Reading(context.Background()), "POST", "/token", "x"); err == nil || errors.As(err, &ambiguous) || len(b.seen) != 5 {
+		t.Fatalf("%v after %d requests", err, len(b.seen))
+	}
+}
+
 func TestLostThenRefused(t *testing.T) {
 	// The first try may have taken effect; a refusal of the second says nothing about the first.
 	b := newBench(t, func(n int, w http.ResponseWriter, _ *http.Request) {
