@@ -19,6 +19,7 @@ import (
 // TestInterruptedTwice: a run that is interrupted gives its tenant back, for as long as that may take while state storage
 // is away; interrupted again it leaves at once, and the next run goes on from there all the same.
 func TestInterruptedTwice(t *testing.T) {
+	t.Parallel()
 	again := func(s *site, c *child, _ string) {
 		if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
 			s.t.Fatal(err)

@@ -62,6 +62,7 @@ func (s *site) unstored() []string {
 // TestStorageGoesAwayInMidApply: the run stops and says where it kept what it did; the next one stores that, does the
 // rest, and nothing twice.
 func TestStorageGoesAwayInMidApply(t *testing.T) {
+	t.Parallel()
 	undisturbed := newSite(t, "quickstart", world.Quickstart())
 	undisturbed.weir(0, "apply", "--auto-approve")
 	want := undisturbed.lasting()

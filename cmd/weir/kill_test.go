@@ -321,6 +321,7 @@ func golden(t *testing.T, name string, points []string) {
 // TestKilledElsewhere: a holder that may live on another machine cannot be proved dead. The next run waits until it has
 // been silent for its time, and says so; a holder that is certainly dead keeps nobody waiting.
 func TestKilledElsewhere(t *testing.T) {
+	t.Parallel()
 	in := files()
 	want, _ := undisturbed(t, in, histories[0])
 	for _, boot := range []string{"", "another-boot"} {

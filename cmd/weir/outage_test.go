@@ -105,6 +105,18 @@ func (p *proxy) close() {
 // which a silent run counts as dead goes unnoticed; half of it is told and survived; five times it ends the run with its
 // own exit code, and the next run goes on from there. With WEIR_LONG these are the real 10 s, 60 s and 10 min.
 func TestStorageAway(t *testing.T) {
+	t.Parallel()
+	storageAway(t, files(), folderLine)
+}
+
+// TestStorageAwayOnAzure: the same with the emulator of Azure's storage, and a network that is cut.
+func TestStorageAwayOnAzure(t *testing.T) {
+	connection := storetest.Azurite(t, "weir-state")
+	storageAway(t, azureAt(t, connection), func(t *testing.T, s *site) line { return azureLine(t, s, connection) })
+}
+
+// storageAway cuts each of three runs off its storage, on the way that wayOf finds.
+func storageAway(t *testing.T, in storage, wayOf func(*testing.T, *site) line) {
 	ttl := 40 * time.Second // the run gives up an eighth of it after storage is back: not so little that a busy machine eats it
 	if !short() {
 		ttl = 2 * time.Minute
@@ -121,72 +133,58 @@ func TestStorageAway(t *testing.T) {
 		{"survived", ttl / 2, 0, []string{silent, "waiting until", back}, nil},
 		{"stopped", 5 * ttl, 8, []string{silent, "state storage could not be reached"}, nil},
 	}
-	for _, kind := range []string{"folder", "azure"} {
-		t.Run(kind, func(t *testing.T) {
-			in, connection := files(), ""
-			if kind == "azure" {
-				connection = storetest.Azurite(t, "weir-state")
-				in = azureAt(t, connection)
+	want, _ := undisturbed(t, in, histories[0])
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := &holder{held: make(chan struct{}), letgo: make(chan struct{})}
+			s := newSite(t, "quickstart", nil)
+			s.serveWith(sim.Options{World: world.Quickstart(), Sleep: h.sleep})
+			in.keep(t, s)
+			s.env["WEIR_STATE_TTL"] = ttl.String()
+			way := wayOf(t, s)
+			// One call is held at its vendor, so that the middle of the run is known.
+			changing := true
+			check(t, s.server.Fault(sim.Rule{ID: "hold", Changing: &changing, After: 8, Times: 1, Action: sim.Action{Latency: sim.Duration(time.Hour)}}))
+			run := s.start(nil, "apply", "--auto-approve")
+			select {
+			case <-h.held:
+			case <-run.ended:
+				t.Fatalf("the run ended by itself:\n%s", run.output.String())
 			}
-			want, _ := undisturbed(t, in, histories[0])
-			for _, c := range cases {
-				t.Run(c.name, func(t *testing.T) {
-					t.Parallel()
-					h := &holder{held: make(chan struct{}), letgo: make(chan struct{})}
-					s := newSite(t, "quickstart", nil)
-					s.serveWith(sim.Options{World: world.Quickstart(), Sleep: h.sleep})
-					in.keep(t, s)
-					s.env["WEIR_STATE_TTL"] = ttl.String()
-					var way line
-					if kind == "azure" {
-						way = azureLine(t, s, connection)
-					} else {
-						way = folderLine(t, s)
-					}
-					// One call is held at its vendor, so that the middle of the run is known.
-					changing := true
-					check(t, s.server.Fault(sim.Rule{ID: "hold", Changing: &changing, After: 8, Times: 1, Action: sim.Action{Latency: sim.Duration(time.Hour)}}))
-					run := s.start(nil, "apply", "--auto-approve")
-					select {
-					case <-h.held:
-					case <-run.ended:
-						t.Fatalf("the run ended by itself:\n%s", run.output.String())
-					}
-					way.cut()
-					close(h.letgo)
-					begun := time.Now()
-					time.Sleep(min(c.away, ttl))
-					calls := len(s.server.Changing())
-					if c.code != 0 {
-						// Long before it is over the run has stopped, and begun nothing for want of state.
-						select {
-						case <-run.ended:
-						case <-time.After(c.away - time.Since(begun)):
-							t.Errorf("it still runs after %s", c.away)
-						}
-					}
-					way.mend()
-					code := run.wait()
-					output := run.output.String()
-					if code != c.code {
-						t.Fatalf("exit code %d, want %d\n%s", code, c.code, output)
-					}
-					for _, text := range c.says {
-						if !strings.Contains(output, text) {
-							t.Errorf("it does not say %q:\n%s", text, output)
-						}
-					}
-					for _, text := range c.never {
-						if strings.Contains(output, text) {
-							t.Errorf("it says %q:\n%s", text, output)
-						}
-					}
-					if more := len(s.server.Changing()) - calls; c.code != 0 && more > 0 {
-						t.Errorf("it made %d changing calls after it had to stop", more)
-					}
-					s.repaired(in, want, 0)
-				})
+			way.cut()
+			close(h.letgo)
+			begun := time.Now()
+			time.Sleep(min(c.away, ttl))
+			calls := len(s.server.Changing())
+			if c.code != 0 {
+				// Long before it is over the run has stopped, and begun nothing for want of state.
+				select {
+				case <-run.ended:
+				case <-time.After(c.away - time.Since(begun)):
+					t.Errorf("it still runs after %s", c.away)
+				}
 			}
+			way.mend()
+			code := run.wait()
+			output := run.output.String()
+			if code != c.code {
+				t.Fatalf("exit code %d, want %d\n%s", code, c.code, output)
+			}
+			for _, text := range c.says {
+				if !strings.Contains(output, text) {
+					t.Errorf("it does not say %q:\n%s", text, output)
+				}
+			}
+			for _, text := range c.never {
+				if strings.Contains(output, text) {
+					t.Errorf("it says %q:\n%s", text, output)
+				}
+			}
+			if more := len(s.server.Changing()) - calls; c.code != 0 && more > 0 {
+				t.Errorf("it made %d changing calls after it had to stop", more)
+			}
+			s.repaired(in, want, 0)
 		})
 	}
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +26,24 @@ import (
 func TestMain(m *testing.M) {
 	// "weir" itself is a command of the scripts; this is the program as a process, for scripts and
 	// tests that kill it.
-	testscript.Main(m, map[string]func(){"weir-process": process, "scale-bare": scaleBare, "scale-people": scalePeople})
+	testscript.Main(sideBySide{m}, map[string]func(){"weir-process": process, "scale-bare": scaleBare, "scale-people": scalePeople})
+}
+
+// sideBySide runs more tests at a time than there are processors, unless -parallel says how many: most of them wait, for
+// processes that are killed and leases that run out.
+type sideBySide struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (m sideBySide) Run() int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", strconv.Itoa(max(4, 2*runtime.GOMAXPROCS(0)))); err != nil {
+			panic(err) // the flag is package testing's
+		}
+	}
+	return m.M.Run()
 }
 
 // TestScripts runs testdata/script/*.txtar through the program's real entry point, against simulators on loopback TLS.

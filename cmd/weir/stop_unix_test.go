@@ -26,6 +26,7 @@ func stop() {
 // another run takes over and finishes, begins nothing when it goes on, wherever it was: state storage and the vendors see
 // no change by it.
 func TestStoppedAndRobbed(t *testing.T) {
+	t.Parallel()
 	in := files()
 	want, points := undisturbed(t, in, histories[0])
 	at := []string{
@@ -93,6 +94,7 @@ func (c *child) underWay(at string) []string {
 
 // TestStoppedForAMoment: the twin. Stopped for less than that time, a run goes on and finishes.
 func TestStoppedForAMoment(t *testing.T) {
+	t.Parallel()
 	in := files()
 	want, _ := undisturbed(t, in, histories[0])
 	each(t, []string{"contoso: journal intent create domain.mail: before", "vendor New-TransportRule: before", "contoso: journal done create tenant.contoso: before"}, func(t *testing.T, name string) {
