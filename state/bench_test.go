@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 )
 
@@ -45,6 +46,18 @@ func BenchmarkDecode200000(b *testing.B) {
 	for b.Loop() {
 		if _, err := Decode(parts); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkCountRemovals200000 is what a journal of 200,000 removals, one an outcome, costs when it is replayed.
+func BenchmarkCountRemovals200000(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		s := &State{}
+		for i := range 200_000 {
+			op := strconv.Itoa(i)
+			s.countRemovals([]Removal{{Mail: op, Kind: RemovalDelete, Op: op}})
 		}
 	}
 }

@@ -231,20 +231,6 @@ func (o *Outcome) check() error {
 	return nil
 }
 
-// countRemovals adds the removals that are not yet counted: an outcome may be
-// recorded again when an operation in doubt is settled.
-func (s *State) countRemovals(more []Removal) {
-next:
-	for _, r := range more {
-		for _, old := range s.Removals {
-			if old.Op == r.Op && old.Mail == r.Mail && old.Kind == r.Kind {
-				continue next
-			}
-		}
-		s.Removals = append(s.Removals, r)
-	}
-}
-
 func (s *State) note(n *Note) {
 	s.rename(n.Moved)
 	for name, v := range n.Outputs {

@@ -55,6 +55,8 @@ type State struct {
 	// InDoubt are the operations begun and never seen to end, by operation id: they
 	// may have happened. Their objects are unknown until each is settled.
 	InDoubt map[string]Intent
+
+	counted counted // what Removals has
 }
 
 // Ownership says how Weir came to manage an object, and so what may happen to

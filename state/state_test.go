@@ -146,6 +146,35 @@ func TestApplyCountsARemovalOnce(t *testing.T) {
 	}
 }
 
+// TestRemovalsFromElsewhereAreCounted: a list that was put there, cut short or cloned in the meantime is the one that counts.
+func TestRemovalsFromElsewhereAreCounted(t *testing.T) {
+	removal := func(op string) Removal {
+		return Removal{Mail: "alice@contoso.com", Kind: RemovalDisable, Op: op, Time: noon}
+	}
+	s := New("lineage", Live, TenantMeta{}, nil)
+	count := func(want int, ops ...string) {
+		t.Helper()
+		for _, op := range ops {
+			s.countRemovals([]Removal{removal(op)})
+		}
+		if len(s.Removals) != want {
+			t.Errorf("after %q there are %d removals, want %d", ops, len(s.Removals), want)
+		}
+	}
+	count(2, "1", "2", "1")
+	s.Removals = []Removal{removal("2"), removal("3")} // as long as the one before
+	count(3, "2", "3", "1")
+	before := s
+	s = s.Clone()
+	count(4, "1", "4")
+	if s = before; len(s.Removals) != 3 {
+		t.Errorf("the clone's removals are the original's: %v", s.Removals)
+	}
+	count(4, "4", "1")
+	s.ForgetRemovals(noon.Add(1))
+	count(1, "1", "1")
+}
+
 func TestNote(t *testing.T) {
 	s := New("lineage", Live, TenantMeta{Key: "contoso"}, nil)
 	s.Outputs = map[string]Output{"a": {Value: cty.True}, "b": {Value: cty.True}}
