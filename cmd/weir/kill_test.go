@@ -261,7 +261,7 @@ func TestKilledAtEachPoint(t *testing.T) {
 				name string
 				open func(t *testing.T) storage
 				skip int
-			}{kind.Name, func(t *testing.T) storage { return inPlace(t, kind.Start(t)) }, 4})
+			}{kind.Name, func(t *testing.T) storage { return inPlace(t, kind.Start(t)) }, 10})
 		}
 	}
 	total := 0
