@@ -115,6 +115,9 @@ type changes struct {
 }
 
 func (c *changes) add(size int, where, text, paste string, alter func(*Request)) {
+	if slices.ContainsFunc(c.list, func(o Change) bool { return o.Text == text }) {
+		return // two rules ask about the same thing
+	}
 	if where == InConfiguration {
 		inner := alter
 		alter = func(r *Request) { r.PolicyChanged = true; inner(r) }
@@ -200,19 +203,12 @@ func (c *changes) words() {
 		mine[x] = true
 	}
 	if len(c.LeftOut) > 0 {
-		c.add(1, InState, "take back that "+c.LeftOut[0].Address+" is left out",
-			fmt.Sprintf("weir state rm '%s.skip[%q]'\n", c.req.Policy.Address, c.LeftOut[0].Address), func(r *Request) {
-				skips := map[string]time.Time{}
-				for x, until := range r.Skips {
-					if !mine[directory.Fold(x)] {
-						skips[x] = until
-					}
-				}
-				r.Skips = skips
-			})
+		c.takeBack(mine)
 	}
 	if c.Declared {
-		c.add(2, InConfiguration, "remove the account block that declares it", "", func(r *Request) {
+		// Without the removed block the account that the block made is deleted, and mail refused in between. What was
+		// applied counts until it is forgotten.
+		c.add(2, InConfiguration, "take it out of the block that declares it, by removed { destroy = false }, and apply twice", "", func(r *Request) {
 			declared := map[string]bool{}
 			for x, is := range r.Declared {
 				if is && !mine[x] {
@@ -235,10 +231,11 @@ func (c *changes) words() {
 		if c.Account != nil && c.Account.Type != directory.FunctionalAccount {
 			ways = []string{AsFunctional, AsUnchanged}
 		}
+		label := c.freeLabel()
 		for _, as := range ways {
-			paste := fmt.Sprintf("exemption %q {\n  addresses = [%s]\n  as        = %q\n  reason    = \"\"\n  owner     = \"\"\n}\n", blockLabel(c.address), quote(c.address), as)
+			paste := fmt.Sprintf("exemption %q {\n  addresses = [%s]\n  as        = %q\n  reason    = \"\"\n  owner     = \"\"\n}\n", label, quote(c.address), as)
 			c.add(2, InConfiguration, fmt.Sprintf("exempt it, as = %q", as), paste, func(r *Request) {
-				r.Protections = append(slices.Clone(r.Protections), Protection{Source: "exemption." + blockLabel(c.address), Addresses: []string{c.address}, As: as})
+				r.Protections = append(slices.Clone(r.Protections), Protection{Source: "exemption." + label, Addresses: []string{c.address}, As: as})
 			})
 		}
 	}
@@ -256,7 +253,11 @@ func (c *changes) exemption(p Protecting, mine map[string]bool) {
 			text = "take it out of the addresses of " + p.Source
 			paste = fmt.Sprintf("# in %s, without %s:\naddresses = [%s]\n", p.Source, c.Name(), quotes(rest))
 		}
-		c.add(2, InConfiguration, text, paste, func(r *Request) {
+		where, text := c.ending(p.Source, text)
+		if where == InState {
+			paste = ""
+		}
+		c.add(2, where, text, paste, func(r *Request) {
 			list := slices.Clone(r.Protections)
 			for i := range list {
 				if x := &list[i]; x.Source == p.Source {
@@ -269,35 +270,11 @@ func (c *changes) exemption(p Protecting, mine map[string]bool) {
 		})
 		return
 	}
-	if id := c.objectID(); len(p.Groups) > 0 && id != "" && !named {
-		c.add(1, InDirectory, "take it out of the group "+strings.Join(p.Groups, ", ")+", and apply the exemption again", "", func(r *Request) {
-			if r.Directory == nil {
-				return
-			}
-			d := *r.Directory
-			strip := func(list []*directory.Entry) []*directory.Entry {
-				out := slices.Clone(list)
-				for i, g := range out {
-					if g != nil && slices.ContainsFunc(g.Members, func(m string) bool { return directory.Fold(m) == id }) {
-						n := *g
-						n.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m string) bool { return directory.Fold(m) == id })
-						out[i] = &n
-					}
-				}
-				return out
-			}
-			d.Groups, d.Entries = strip(d.Groups), strip(d.Entries)
-			r.Directory = &d
-			list := slices.Clone(r.Protections)
-			for i := range list {
-				if list[i].Source == p.Source {
-					list[i].Last = without(list[i].Last)
-				}
-			}
-			r.Protections = list
-		})
+	if len(p.Groups) > 0 && !named {
+		c.leaveGroups(1, c.waysInto(p.Groups))
 	}
-	c.add(3, InConfiguration, "remove "+p.Source, "", func(r *Request) {
+	where, text := c.ending(p.Source, "remove "+p.Source)
+	c.add(3, where, text, "", func(r *Request) {
 		r.Protections = slices.DeleteFunc(slices.Clone(r.Protections), func(x Protection) bool { return x.Source == p.Source })
 	})
 }
@@ -386,6 +363,9 @@ func (c *changes) entry() {
 			return x != nil && (x == e || directory.Fold(x.ObjectID) == e.ObjectID && directory.Fold(x.Address) == e.Address)
 		})
 		r.Directory = &d
+		if e.ObjectID != "" {
+			membership(r, e.ObjectID, func(*directory.Entry) bool { return true }, false)
+		}
 	})
 }
 
@@ -457,21 +437,6 @@ func (c *changes) values(name string, field func(*directory.Entry) *string, lite
 	}
 }
 
-func (c *changes) groups(literals []string) {
-	for _, g := range literals {
-		if slices.Contains(c.Entry.Groups, g) {
-			c.inEntry(1, fmt.Sprintf("take it out of the group %q", g), func(e *directory.Entry) {
-				e.Groups = slices.DeleteFunc(slices.Clone(e.Groups), func(x string) bool { return x == g })
-			})
-			continue
-		}
-		c.inEntry(1, fmt.Sprintf("add it to the group %q", g), func(e *directory.Entry) {
-			e.Groups = append(slices.Clone(e.Groups), g)
-			slices.Sort(e.Groups)
-		})
-	}
-}
-
 // policyForEntry are the attributes of the policy that look at entries of this kind.
 func (c *changes) policyForEntry() {
 	p, e := &c.req.Policy, c.Entry
@@ -505,8 +470,13 @@ func (c *changes) policyForEntry() {
 	if c.Scope == ScopeOut {
 		c.enum("out_of_scope", p.OutOfScope, func(p *Policy, v string) { p.OutOfScope = v }, AsRemove, AsKeep)
 	}
-	if p.Engine != EngineWeir {
+	switch p.Engine {
+	case EngineNone:
 		c.policy(5, "", "engine", `"weir"`, func(p *Policy) { p.Engine = EngineWeir })
+	case EngineEssentials:
+		c.add(5, InConfiguration, fmt.Sprintf(`write engine = "weir" in %s, and attest { engine_change = true } in the tenant block`, p.Address),
+			fmt.Sprintf("# in %s:\nengine = \"weir\"\n\n# in the tenant block:\nattest {\n  engine_change = true\n  by            = \"\"\n  on            = %q\n}\n", p.Address, c.req.Now.UTC().Format(time.DateOnly)),
+			func(r *Request) { r.Policy.Engine = EngineWeir })
 	}
 }
 
@@ -532,7 +502,10 @@ func (c *changes) withoutEntry() {
 	if c.Known != nil {
 		kind, id = cmp.Or(c.Known.Kind, directory.User), cmp.Or(c.Known.ObjectID, id)
 	}
-	text := "make a user with this address in the directory"
+	text := "make a user with the address " + name + " in the directory"
+	if name == c.address {
+		text = "make a user with this address in the directory"
+	}
 	if c.Known != nil && c.Known.ObjectID != "" {
 		text = "restore it in the directory (object " + c.Known.ObjectID + ")"
 	}
@@ -622,9 +595,17 @@ func (c *changes) collisions() {
 	}
 	for _, e := range c.t.d.entries {
 		if e != c.Entry && e.Address != "" && e.Address == c.Entry.Address {
-			c.add(2, InDirectory, fmt.Sprintf("give the %s %s another address in the directory", kindText(e.Kind), e.ObjectID), "", func(r *Request) {
+			c.add(2, InDirectory, fmt.Sprintf("give the %s %s another address in the directory, and do not keep this one as alias", kindText(e.Kind), e.ObjectID), "", func(r *Request) {
 				d := *r.Directory
-				d.Entries = slices.DeleteFunc(slices.Clone(d.Entries), func(x *directory.Entry) bool { return x != nil && directory.Fold(x.ObjectID) == e.ObjectID })
+				d.Entries = slices.Clone(d.Entries)
+				for i, x := range d.Entries {
+					if x != nil && directory.Fold(x.ObjectID) == e.ObjectID {
+						n := *x
+						n.Address = "weir-explain@" + e.Domain()
+						d.Entries[i] = &n
+					}
+				}
+				directory.Sort(d.Entries)
 				r.Directory = &d
 			})
 		}
@@ -684,6 +665,7 @@ func (c *changes) limits() {
 		in := "# in " + c.req.Policy.Address + ":\n"
 		switch h.Limit {
 		case "removals":
+			c.window(h)
 			c.add(2, InConfiguration, fmt.Sprintf("let these %d removals pass, once", h.Count), "# in "+c.req.Policy.Address+", for once:\n"+h.Paste, func(r *Request) {
 				r.Policy.Safeguard.Allow = &Allow{Removals: h.Count, Reason: "explain"}
 			})
@@ -704,7 +686,7 @@ func (c *changes) limits() {
 // block declares the address by hand. The request is the one after that was applied: the account is there, and declared.
 func (c *changes) block() {
 	registered, _ := c.t.Registered(directory.DomainOf(c.address))
-	if c.Account != nil || c.t.Now(c.address).Exists || c.t.After(c.address).Exists || !registered || !plausible(c.address) || !c.t.AccountsKnown() {
+	if c.Declared || c.req.Declared[c.address] || c.Account != nil || c.t.Now(c.address).Exists || c.t.After(c.address).Exists || !registered || !plausible(c.address) || !c.t.AccountsKnown() {
 		return
 	}
 	c.add(4, InConfiguration, "declare an account for it", fmt.Sprintf("account %q {\n  email = %s\n  type  = \"functional_account\"\n}\n", blockLabel(c.address), quote(c.address)), func(r *Request) {

@@ -72,6 +72,9 @@ type Request struct {
 	// Skips are addresses that a person left out until a time (zero: no end). Past it they are still left out, and
 	// reported.
 	Skips map[string]time.Time
+	// SkipRecords gives, by address of Skips, the record in state that a person ends it by; "" or nil is the policy's own
+	// of that address. Only flips ask for it.
+	SkipRecords map[string]string
 	// Window are earlier removals; those older than Safeguard.Window are ignored.
 	Window []Removal
 	// Others are addresses, folded, that other items of the plan take out of service: they count against the limit too.
