@@ -64,6 +64,7 @@ func (p *Part) Left(reviewed *Part) Left {
 				rest.Accounts.StopsReceiving = append(rest.Accounts.StopsReceiving, s)
 			}
 		}
+		rest.narrowForecast(p.Accounts)
 	}
 	if len(reviewed.Outputs) == 0 {
 		rest.Outputs = nil
@@ -75,4 +76,33 @@ func (p *Part) Left(reviewed *Part) Left {
 		left.Differs = append(left.Differs, address+": "+differs[address])
 	}
 	return left
+}
+
+// narrowForecast takes out of the forecast what the account decisions of all would do that are not the part's own. Which
+// recipients are accepted then is not known.
+func (p *Part) narrowForecast(all *dirsync.Result) {
+	if p.Forecast == nil || len(p.Accounts.Decisions) == len(all.Decisions) {
+		return
+	}
+	f := *p.Forecast
+	f.Recipients = nil
+	kept := map[string]bool{}
+	for i := range p.Accounts.Decisions {
+		kept[p.Accounts.Decisions[i].Address] = true
+	}
+	goesOn := map[string]bool{}
+	for _, s := range all.StopsReceiving {
+		goesOn[s.Address] = true
+	}
+	for _, s := range p.Accounts.StopsReceiving {
+		delete(goesOn, s.Address)
+	}
+	for i := range all.Decisions {
+		if d := &all.Decisions[i]; d.Held == "" && !kept[d.Address] && f.Licences.Unknown == "" {
+			f.Licences.After -= dirsync.Seat(d.After) - dirsync.Seat(d.Before)
+		}
+	}
+	f.Stops = slices.DeleteFunc(slices.Clone(f.Stops), func(s dirsync.Stop) bool { return goesOn[s.Address] })
+	f.AliasesLost = slices.DeleteFunc(slices.Clone(f.AliasesLost), func(a AliasLoss) bool { return goesOn[a.Alias] })
+	p.Forecast = &f
 }
