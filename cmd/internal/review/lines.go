@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,12 +95,30 @@ func (l *Lines) Run(ctx context.Context, list *List) (approved bool, err error) 
 				l.say(err.Error())
 				continue
 			}
-			more := list.TakeBack(items...)
-			l.say("Taken in again: " + plural(len(items), "item", "items") + alongText(more) + ".")
+			l.takeBack(list, items)
 		default:
 			if err := l.leaveOut(ctx, list, text); err != nil {
 				return false, err
 			}
+		}
+	}
+}
+
+// takeBack takes in again what was named, as far as it was left out.
+func (l *Lines) takeBack(list *List, items []int) {
+	items = slices.DeleteFunc(items, func(i int) bool { return !list.Out(i) })
+	if len(items) == 0 {
+		l.say("Nothing of that was left out.")
+		return
+	}
+	ticked := slices.DeleteFunc(slices.Clone(items), func(i int) bool { return list.Items[i].Held })
+	more := list.TakeBack(items...)
+	if len(ticked) > 0 {
+		l.say("Taken in again: " + plural(len(ticked), "item", "items") + alongText(more) + ".")
+	}
+	for _, i := range items {
+		if list.Items[i].Held {
+			l.say(fmt.Sprintf("%4d  %s: held, as it was.", i+1, list.Items[i].Name))
 		}
 	}
 }
@@ -130,9 +149,12 @@ func (l *Lines) leaveOut(ctx context.Context, list *List, text string) error {
 			return err
 		}
 	}
-	before := list.Left()
 	list.LeaveOut(choice, items...)
+	out := 0
 	for _, i := range items {
+		if list.Out(i) {
+			out++
+		}
 		switch {
 		case len(items) > shownFew:
 		case list.Out(i):
@@ -142,7 +164,7 @@ func (l *Lines) leaveOut(ctx context.Context, list *List, text string) error {
 		}
 	}
 	if len(items) > shownFew {
-		l.say(fmt.Sprintf("%d left out, %s.", list.Left()-before, choice.Text()))
+		l.say(fmt.Sprintf("%d left out, %s.", out, choice.Text()))
 	}
 	shown := 0
 	for i := range list.Items {
@@ -352,5 +374,6 @@ func (l *List) find(text string) ([]int, error) {
 	if len(out) == 0 {
 		return nil, errors.New("that names nothing")
 	}
-	return out, nil
+	slices.Sort(out)
+	return slices.Compact(out), nil // named twice, it is one all the same
 }

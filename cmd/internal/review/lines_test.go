@@ -73,3 +73,34 @@ func TestLinesWithoutExemptions(t *testing.T) {
 		t.Errorf("approved %t: %v\n%s", approved, err, out.String())
 	}
 }
+
+// TestLinesCountsWhatWasNamed: of many items the answer says how many were named, also when they were left out before, and
+// what was held is not said to be taken in.
+func TestLinesCountsWhatWasNamed(t *testing.T) {
+	l := crowd(40)
+	_, out := answered(t, l, "1-30\nt\n1-30\n2027-01-31\n+1-2\n\nno\n")
+	for _, want := range []string{"30 left out, this time.", "30 left out, until 2027-01-31.", "Taken in again: 2 items."} {
+		if !strings.Contains(out, want) {
+			t.Errorf("not said: %q in\n%s", want, out)
+		}
+	}
+	l = withHeld()
+	_, out = answered(t, l, "olga@c.example\n2027-01-31\n+olga@c.example\n2 2\n+2 2\n+3\n\nno\n")
+	if strings.Contains(out, "Taken in again: 2 items") || !strings.Contains(out, "olga@c.example: held, as it was.") {
+		t.Errorf("counted wrongly:\n%s", out)
+	}
+	if !strings.Contains(out, "Nothing of that was left out.") {
+		t.Errorf("an item that was never left out is taken in:\n%s", out)
+	}
+}
+
+// answered lets a dialogue run with the answers.
+func answered(t *testing.T, l *List, answers string) (bool, string) {
+	t.Helper()
+	var out strings.Builder
+	approved, err := (&Lines{In: strings.NewReader(answers), Out: &out, Now: noon, Owner: "dana"}).Run(context.Background(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return approved, out.String()
+}

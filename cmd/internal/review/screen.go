@@ -41,9 +41,11 @@ type Screen struct {
 	width, height int
 	rows          []row
 	cursor, top   int
-	folded        map[int]bool
-	search        string
-	mode          mode
+	// at is the first line shown of the last question's list, and of the help.
+	at     int
+	folded map[int]bool
+	search string
+	mode   mode
 	// target are the items that are being left out.
 	target []int
 	// fields are what is typed, field the one that is.
@@ -111,6 +113,7 @@ func (s *Screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if s.ended {
 			return s, tea.Quit
 		}
+		s.scroll() // a note or a question takes lines from the list
 	}
 	return s, nil
 }
@@ -131,10 +134,37 @@ func (s *Screen) press(key tea.KeyPressMsg) {
 			s.approved, s.ended = true, true
 		case "n", "esc", "q":
 			s.mode = browsing
+		default:
+			s.leaf(key.String())
 		}
 	case helping:
-		s.mode = browsing
+		if !s.leaf(key.String()) {
+			s.mode = browsing
+		}
 	}
+}
+
+// leaf moves what is shown of a long text; false for a key that does not.
+func (s *Screen) leaf(key string) bool {
+	page := max(1, s.body()-1)
+	switch key {
+	case "up", "k":
+		s.at--
+	case "down", "j":
+		s.at++
+	case "pgup", "ctrl+b":
+		s.at -= page
+	case "pgdown", "ctrl+f":
+		s.at += page
+	case "home", "g":
+		s.at = 0
+	case "end", "G":
+		s.at = len(s.text())
+	default:
+		return false
+	}
+	s.at = max(0, min(s.at, len(s.text())-s.body()))
+	return true
 }
 
 func (s *Screen) browse(key string) {
@@ -166,12 +196,12 @@ func (s *Screen) browse(key string) {
 	case "esc":
 		if s.search != "" {
 			s.search = ""
-			s.layOut()
+			s.layOutAgain()
 		}
 	case "?":
-		s.mode = helping
+		s.mode, s.at = helping, 0
 	case "enter":
-		s.mode, s.top = confirming, 0
+		s.mode, s.at = confirming, 0
 	case "q":
 		s.ended = true
 	}
@@ -218,6 +248,7 @@ func (s *Screen) toggle() {
 		if s.list.Items[items[0]].Held {
 			s.note = "Held as before: " + plural(len(items), "item", "items") + "."
 		}
+		s.layOutAgain()
 		return
 	}
 	s.target = in
@@ -332,6 +363,7 @@ func (s *Screen) leaveOut(c Choice) {
 	more := s.list.LeaveOut(c, s.target...)
 	s.note = "Left out " + c.Text() + ": " + plural(len(s.target), "item", "items") + alongText(more) + "."
 	s.mode = browsing
+	s.layOutAgain()
 }
 
 func (s *Screen) move(by int) {
@@ -376,8 +408,24 @@ func (s *Screen) layOut() {
 	s.move(0)
 }
 
-// body is the number of lines for the rows.
-func (s *Screen) body() int { return max(1, s.height-len(s.foot())-2) }
+// layOutAgain makes the rows anew and keeps the cursor on its line, or goes to the heading of a line that is folded now.
+func (s *Screen) layOutAgain() {
+	if len(s.rows) == 0 {
+		s.layOut()
+		return
+	}
+	at := s.rows[s.cursor]
+	s.layOut()
+	i := slices.Index(s.rows, at)
+	if i < 0 {
+		i = slices.Index(s.rows, row{at.group, -1})
+	}
+	s.cursor = max(0, i)
+	s.scroll()
+}
+
+// body is the number of lines between head and foot, at least one.
+func (s *Screen) body() int { return max(1, s.height-len(s.foot())-len(s.head())) }
 
 // scroll keeps the cursor in sight.
 func (s *Screen) scroll() {
@@ -392,15 +440,32 @@ func shorten(text string) string {
 	return string(runes[:max(0, len(runes)-1)])
 }
 
-// foot are the lines below the list: the question, a note, and what the keys do.
+// foot are the lines below the list: the question, a note, and what the keys do. Where the terminal has not so many, those
+// around what is being typed and the last stay.
 func (s *Screen) foot() []string {
+	var lines []string
+	for _, line := range s.footLines() {
+		lines = append(lines, s.wrap(line)...)
+	}
+	if more := len(lines) - s.height; more > 0 && s.height > 0 {
+		typed := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "> ") })
+		if typed < 0 || typed > more {
+			typed = more
+		}
+		lines = append(lines[typed:typed+s.height-1:typed+s.height-1], lines[len(lines)-1])
+	}
+	return lines
+}
+
+func (s *Screen) footLines() []string {
 	var lines []string
 	switch s.mode {
 	case searching:
-		lines = append(lines, "Find: "+render.SafeText(s.search)+"_", "enter keeps it · esc clears it")
+		lines = append(lines, s.typing("Find: ", render.SafeText(s.search)+"_")...)
+		lines = append(lines, "enter keeps it · esc clears it")
 	case choosing:
 		if held := s.held(); held != "" {
-			lines = append(lines, render.Wrap("Held: "+held, s.width)...)
+			lines = append(lines, "Held: "+held)
 			lines = append(lines, s.about()+": leave out for longer; it does not count against a limit then", "  u  until a date")
 		} else {
 			lines = append(lines, s.about()+": leave out", "  t  this time", "  u  until a date")
@@ -412,20 +477,24 @@ func (s *Screen) foot() []string {
 	case dating, exempting:
 		lines = append(lines, s.about())
 		for i, f := range s.fields {
-			mark, end := "  ", ""
-			if i == s.field {
-				mark, end = "> ", "_"
-				if f.choices != nil {
-					end = "  (space changes it)"
-				}
+			if i != s.field {
+				lines = append(lines, cut("  "+f.label+": "+render.SafeText(f.text), s.width))
+				continue
 			}
-			lines = append(lines, mark+f.label+": "+render.SafeText(f.text)+end)
+			end := "_"
+			if f.choices != nil {
+				end = "  (space changes it)"
+			}
+			lines = append(lines, s.typing("> "+f.label+": ", render.SafeText(f.text)+end)...)
 		}
 		lines = append(lines, "enter goes on · esc goes back")
 	case confirming:
-		lines = append(lines, "Apply this?  y  yes    n  back to the list    ctrl+c  change nothing")
+		lines = append(lines, "Apply this?  y yes · n back to the list · ctrl+c change nothing")
+		if len(s.text())+len(s.wrap("Review: "+s.list.sentence()))+1 > s.height-len(lines) {
+			lines = append(lines, "↑ ↓ shows the rest")
+		}
 	case helping:
-		lines = append(lines, "any key goes back")
+		lines = append(lines, "↑ ↓ shows the rest · any other key goes back")
 	default:
 		keys := "space tick · ← → fold · / find · enter go on · ? help · q change nothing"
 		if s.search != "" {

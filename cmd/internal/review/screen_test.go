@@ -1,6 +1,7 @@
 package review
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -99,7 +100,7 @@ func TestScreenFitsTheTerminal(t *testing.T) {
 					t.Errorf("after %q at %v a line is %d wide: %q", presses, size, n, line)
 				}
 			}
-			if n := strings.Count(out, "\n") + 1; n > max(size[1], 3+len(s.foot())) {
+			if n := strings.Count(out, "\n") + 1; n > size[1] {
 				t.Errorf("after %q at %v there are %d lines", presses, size, n)
 			}
 			if strings.ContainsAny(out, "\x1b\x07\r\u202e") {
@@ -141,5 +142,135 @@ func TestScreenPaste(t *testing.T) {
 	keys(t, s, "enter enter enter enter")
 	if c, ok := s.list.Choice(leo); !ok || c.Exemption.Reason != "twolines" || c.Exemption.Owner != "dana" {
 		t.Errorf("choice %+v, %t", c, ok)
+	}
+}
+
+// TestScreenCursorStays: the cursor stays on its line, in sight, whatever is folded, searched or asked meanwhile.
+func TestScreenCursorStays(t *testing.T) {
+	under := func(s *Screen) int {
+		if !strings.Contains(s.draw(), "> ") {
+			t.Errorf("the cursor is out of sight:\n%s", s.draw())
+		}
+		return s.rows[s.cursor].item
+	}
+	s := screen(crowd(300))
+	s.Update(tea.WindowSizeMsg{Width: 80, Height: 20})
+	keys(t, s, "right end up")
+	at := under(s)
+	keys(t, s, "enter n")
+	if got := under(s); got != at {
+		t.Errorf("after the last question it is on %d, not %d", got, at)
+	}
+	keys(t, s, "? x")
+	if got := under(s); got != at {
+		t.Errorf("after the help it is on %d, not %d", got, at)
+	}
+	keys(t, s, `/ "p00123" enter down`)
+	if got := under(s); got != 123 {
+		t.Fatalf("found %d", got)
+	}
+	keys(t, s, "esc")
+	if got := under(s); got != 123 {
+		t.Errorf("after the search it is on %d", got)
+	}
+	// In a folded group it is on what is left out, which is not folded.
+	keys(t, s, "space t left right")
+	keys(t, s, "left")
+	if out := s.draw(); !strings.Contains(out, "[ ] +   p00123@c.example") {
+		t.Errorf("what is left out is folded:\n%s", out)
+	}
+	s = screen(crowd(300))
+	keys(t, s, `space t`)
+	if n := len(s.rows); n != 302 {
+		t.Errorf("of a folded group that was left out there are %d lines", n)
+	}
+}
+
+// TestScreenSaysAllOfIt: on a narrow terminal the summary, the question, a note and what the keys do are wrapped, not cut.
+func TestScreenSaysAllOfIt(t *testing.T) {
+	const why = "A saved plan is applied to the configuration that it was made from: for exemptions run weir apply --review without it."
+	for _, columns := range []int{80, 40} {
+		s := NewScreen(withHeld(), noon, "dana", why, false)
+		s.Update(tea.WindowSizeMsg{Width: columns, Height: 24})
+		says := func(wants ...string) {
+			t.Helper()
+			out := strings.Join(strings.Fields(s.draw()), " ")
+			for _, want := range wants {
+				if !strings.Contains(out, want) {
+					t.Errorf("at %d columns %q is not said:\n%s", columns, want, s.draw())
+				}
+			}
+		}
+		keys(t, s, "down down down down space t")
+		says("6 of 7 items to be applied, 1 left out, 2 held, 3 addresses stop receiving", "enter go on", "? help", "q change nothing")
+		keys(t, s, "enter")
+		says("Apply this?", "y yes", "n back to the list", "ctrl+c change nothing")
+		keys(t, s, "n end space")
+		says("leave out for longer; it does not count against a limit then", "esc goes back")
+		keys(t, s, "e")
+		says(why)
+	}
+}
+
+// TestScreenTypesInSight: the end of a long text is in sight while it is typed.
+func TestScreenTypesInSight(t *testing.T) {
+	s := screen(sample())
+	s.Update(tea.WindowSizeMsg{Width: 40, Height: 24})
+	keys(t, s, `end space e "`+strings.Repeat("because", 12)+`THE_END"`)
+	if out := s.draw(); !strings.Contains(out, "THE_END_") || !strings.Contains(out, "Reason") {
+		t.Errorf("what is typed is out of sight:\n%s", out)
+	}
+}
+
+// TestScreenLastQuestionShowsAll: before the last question every address that stops receiving can be read, and every item
+// that is left out.
+func TestScreenLastQuestionShowsAll(t *testing.T) {
+	group := render.ReviewGroup{Title: "Disabling", Tenant: "T", Key: "t"}
+	for i := range 60 {
+		mail := fmt.Sprintf("p%02d@c.example", i)
+		group.Items = append(group.Items, render.ReviewItem{Address: mail, Mail: mail, Symbol: "~", Name: mail, Stops: []string{mail}})
+	}
+	s := screen(New([]render.ReviewGroup{group}, nil))
+	s.Update(tea.WindowSizeMsg{Width: 60, Height: 16})
+	keys(t, s, "end space t enter")
+	seen := map[string]bool{}
+	for range 60 {
+		for line := range strings.SplitSeq(s.draw(), "\n") {
+			seen[strings.TrimSpace(line)] = true
+		}
+		keys(t, s, "down")
+	}
+	for i := range 59 {
+		if want := fmt.Sprintf("stops receiving: p%02d@c.example", i); !seen[want] {
+			t.Errorf("never shown: %s", want)
+		}
+	}
+	if !seen["left out: p59@c.example, this time"] || s.mode != confirming {
+		t.Errorf("what is left out is not shown, or the question is gone (mode %d):\n%s", s.mode, s.draw())
+	}
+	if n := strings.Count(s.draw(), "\n") + 1; n > 16 {
+		t.Errorf("%d lines on a terminal of 16", n)
+	}
+	keys(t, s, "y")
+	if !s.approved {
+		t.Error("y is no yes any more")
+	}
+}
+
+// TestScreenTooSmall: on a terminal that is too small for all, the question and its keys stay.
+func TestScreenTooSmall(t *testing.T) {
+	s := screen(sample())
+	s.Update(tea.WindowSizeMsg{Width: 60, Height: 5})
+	keys(t, s, "end space e")
+	out := s.draw()
+	if n := strings.Count(out, "\n") + 1; n > 5 {
+		t.Errorf("%d lines on a terminal of 5:\n%s", n, out)
+	}
+	if !strings.Contains(out, "> Reason: _") || !strings.Contains(out, "enter goes on") {
+		t.Errorf("the question is not in sight:\n%s", out)
+	}
+	keys(t, s, "esc esc enter")
+	if out := s.draw(); !strings.Contains(out, "Apply this?") {
+		t.Errorf("the last question is not in sight:\n%s", out)
 	}
 }

@@ -2,10 +2,13 @@ package review
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/rivo/uniseg"
+
+	"github.com/weir-project/weir/cmd/internal/render"
 )
 
 // The styles, as ANSI codes.
@@ -40,17 +43,39 @@ func (s *Screen) View() tea.View {
 	return v
 }
 
+// head are the lines above the list: what would happen now. On a terminal without room for it there are none.
+func (s *Screen) head() []string {
+	lines := append(s.wrap("Review: "+s.list.sentence()), "")
+	return lines[:max(0, min(len(lines), s.height-len(s.foot())-1))]
+}
+
+// text is what the last question is about, or the help.
+func (s *Screen) text() []string {
+	if s.mode == confirming {
+		return s.conclusion()
+	}
+	var lines []string
+	for line := range strings.SplitSeq(help, "\n") {
+		lines = append(lines, s.wrap(line)...)
+	}
+	return lines
+}
+
 func (s *Screen) draw() string {
-	foot := s.foot()
-	body := s.body()
-	lines := []string{s.style(bold, cut("Review: "+s.list.sentence(), s.width)), ""}
+	head, foot, body := s.head(), s.foot(), s.body()
+	var lines []string
+	for _, line := range head {
+		lines = append(lines, s.style(bold, cut(line, s.width)))
+	}
 	switch s.mode {
-	case helping:
-		for line := range strings.SplitSeq(help, "\n") {
-			lines = append(lines, cut(line, s.width))
+	case helping, confirming:
+		text := s.text()
+		at := max(0, min(s.at, len(text)-body))
+		shown := text[at:min(len(text), at+body)]
+		if hidden := len(text) - at - len(shown); hidden > 0 && body > 1 {
+			shown = append(slices.Clone(shown[:body-1]), s.style(dim, cut(fmt.Sprintf("  … and %d more (↓ shows them)", hidden+1), s.width)))
 		}
-	case confirming:
-		lines = append(lines, s.conclusion(body)...)
+		lines = append(lines, shown...)
 	default:
 		for i := s.top; i < min(len(s.rows), s.top+body); i++ {
 			lines = append(lines, s.line(i))
@@ -59,10 +84,9 @@ func (s *Screen) draw() string {
 			lines = append(lines, "  nothing found")
 		}
 	}
-	if len(lines) > body+2 {
-		lines = lines[:body+2]
-	}
-	for len(lines) < body+2 {
+	room := max(0, min(len(head)+body, s.height-len(foot)))
+	lines = lines[:min(len(lines), room)]
+	for len(lines) < room {
 		lines = append(lines, "")
 	}
 	for i, line := range foot {
@@ -146,7 +170,7 @@ func (s *Screen) heading(g int) string {
 }
 
 // conclusion says what it has come to: what stops receiving first, then what is left out.
-func (s *Screen) conclusion(most int) []string {
+func (s *Screen) conclusion() []string {
 	var lines []string
 	add := func(code, text string) { lines = append(lines, s.style(code, cut(text, s.width))) }
 	for i := range s.list.Items {
@@ -167,11 +191,45 @@ func (s *Screen) conclusion(most int) []string {
 	if len(lines) == 0 {
 		add("", "  Everything is applied.")
 	}
-	if len(lines) > most && most > 1 {
-		hidden := len(lines) - most + 1
-		lines = append(lines[:most-1], s.style(dim, fmt.Sprintf("  … and %d more (n goes back to the list, which shows all)", hidden)))
-	}
 	return lines
+}
+
+// wrap breaks a line that is wider than the terminal; others stay as they are, with their blanks.
+func (s *Screen) wrap(line string) []string {
+	if uniseg.StringWidth(line) <= s.width {
+		return []string{line}
+	}
+	return render.Wrap(line, max(1, s.width))
+}
+
+// typing is text that is being typed behind a label. Its end stays in sight; where there is no room behind the label, it has
+// a line of its own.
+func (s *Screen) typing(label, text string) []string {
+	room := s.width - uniseg.StringWidth(label)
+	switch {
+	case uniseg.StringWidth(text) <= room:
+		return []string{label + text}
+	case room >= 20:
+		return []string{label + end(text, room)}
+	}
+	return []string{cut(strings.TrimRight(label, " "), s.width), "    " + end(text, s.width-4)}
+}
+
+// end is the end of a text that is wider than the columns for it.
+func end(text string, columns int) string {
+	if uniseg.StringWidth(text) <= columns {
+		return text
+	}
+	var clusters []string
+	for g := uniseg.NewGraphemes(text); g.Next(); {
+		clusters = append(clusters, g.Str())
+	}
+	used, i := 1, len(clusters)
+	for i > 0 && used+uniseg.StringWidth(clusters[i-1]) <= columns {
+		i--
+		used += uniseg.StringWidth(clusters[i])
+	}
+	return "…" + strings.Join(clusters[i:], "")
 }
 
 // paint colours a row, that of the cursor above all.
