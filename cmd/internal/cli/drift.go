@@ -45,7 +45,7 @@ func (a *App) driftCommand() *cobra.Command {
 				return err
 			}
 			if html != "" {
-				if err := writeFile(a.path(html), func(f io.Writer) error { return render.HTML(f, p) }); err != nil {
+				if err := writeFile(a.path(html), func(f io.Writer) error { return render.HTML(f, p, render.Options{}) }); err != nil {
 					return err
 				}
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/weir-project/weir/cmd/internal/render"
 	"github.com/weir-project/weir/cmd/internal/review"
 	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/state"
 )
 
 // A saved plan has all that was planned, also what a person left out when approving it. What that was is kept beside the
@@ -107,6 +108,36 @@ func (w *workspace) remembered(ctx context.Context, digest string) (*leftOut, er
 		return nil, fmt.Errorf("a person left items out of this plan before, and which cannot be read from %s (%w); nothing was changed. Save a new plan with weir plan --out, and approve that", path, err)
 	}
 	return &leftOut{approved: v1.Approved, by: v1.By, kept: v1.Kept, omissions: v1.LeftOut}, nil
+}
+
+// leftOutOf is what was left out of a plan file when it was approved here, wherever it was approved: live or simulated. It
+// is nil when nothing was, or nothing is known.
+func (a *App) leftOutOf(ctx context.Context, c configFlags, p *planner.Plan, info planFileInfo) (l *leftOut, err error) {
+	w := &workspace{app: a, flags: c, lineage: p.Lineage}
+	for _, simulate := range []bool{c.simulate, !c.simulate} {
+		w.flags.simulate = simulate
+		if _, err := os.Lstat(w.leftOutFile(info.digest)); err != nil {
+			continue
+		}
+		if info.encrypted {
+			opened, err := a.openKeys(ctx, c, info.path)
+			if err != nil {
+				return nil, err
+			}
+			defer func() { err = errors.Join(err, opened.ring.Close()) }()
+			w.keys = opened.ring
+		}
+		return w.remembered(ctx, info.digest)
+	}
+	return nil, nil
+}
+
+// repeatedFile are the flags that a command which applies a plan file must repeat: selections and variables are in the file.
+func (a *App) repeatedFile(c configFlags, p *planner.Plan) []string {
+	if _, served := a.Env(simulatorVariables[0]); p.Realm != "" && p.Realm != state.Live && !served {
+		c.simulate = true
+	}
+	return a.repeated(configFlags{simulationFlags: c.simulationFlags})
 }
 
 // left are the items of a plan that the person left out of that run alone, as far as they would be applied now. What has a

@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"sort"
-	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -69,12 +68,15 @@ func (a *App) planCommand() *cobra.Command {
 				}
 			}
 			if html != "" {
-				if err := writeFile(a.path(html), func(f io.Writer) error { return render.HTML(f, p) }); err != nil {
+				if err := writeFile(a.path(html), func(f io.Writer) error { return render.HTML(f, p, render.Options{}) }); err != nil {
 					return err
 				}
 			}
 			options := a.outOptions()
 			options.Names, options.Flags = names, a.repeated(c)
+			if out != "" {
+				options.File, options.Flags = out, a.repeatedFile(c, p)
+			}
 			switch {
 			case asJSON:
 				err = w.announceJSON()
@@ -98,7 +100,7 @@ func (a *App) planCommand() *cobra.Command {
 				return err
 			}
 			if out != "" && !asJSON {
-				a.say("\nSaved to %s (sha256 %s). To apply exactly this:\n\n    weir %s", out, digest, strings.Join(append(append([]string{"apply"}, a.repeated(c)...), out), " "))
+				a.say("\nSaved to %s (sha256 %s). To apply exactly this:\n\n    %s", out, digest, render.Command("apply", append(a.repeatedFile(c, p), out)))
 			}
 			return codeOrNil(planCode(p, detailed))
 		},

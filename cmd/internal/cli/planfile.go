@@ -88,7 +88,8 @@ func openPlan(ctx context.Context, ring *keys.Ring, file []byte) (plain []byte, 
 // planFileInfo is what a plan file shows besides the plan.
 type planFileInfo struct {
 	encrypted bool
-	digest    string
+	// digest is that of the file, path where it lies.
+	digest, path string
 }
 
 // readPlan reads a plan file. An encrypted one is opened with the encryption block of the configuration in the folder.
@@ -105,7 +106,7 @@ func (a *App) readPlan(ctx context.Context, c configFlags, path string) (p *plan
 	if len(data) > maxPlanFile {
 		return nil, info, fmt.Errorf("%s is larger than %d MiB, which no plan file is", path, maxPlanFile>>20)
 	}
-	info.digest = digestOfFile(data)
+	info.digest, info.path = digestOfFile(data), path
 	configuration := ""
 	if encryptedPlan.Match(data) {
 		info.encrypted = true
@@ -123,37 +124,54 @@ func (a *App) readPlan(ctx context.Context, c configFlags, path string) (p *plan
 	return p, info, err
 }
 
-// openPlanFile decrypts with what the folder's weir block says. The variables that the plan carries are still in it,
-// so that block is evaluated without them.
-func (a *App) openPlanFile(ctx context.Context, c configFlags, path string, data []byte) (plain []byte, configuration string, err error) {
+// openedKeys are the keys that the folder's weir block names.
+type openedKeys struct {
+	ring *keys.Ring
+	// settings has the encryption block, which is never nil; refuse shows what is wrong with the file's configuration.
+	settings config.Settings
+	refuse   func(hcl.Diagnostics) error
+}
+
+// openKeys opens the keys of what the folder's weir block says. The variables that the plan carries are still in it, so
+// that block is evaluated without them. The caller closes the ring.
+func (a *App) openKeys(ctx context.Context, c configFlags, path string) (*openedKeys, error) {
 	w := &workspace{app: a, flags: c, registry: builtin()}
 	fsys := os.DirFS(a.dir())
 	graph, diags := config.Load(fsys, ".", w.registry)
 	w.graph = graph
 	if diags.HasErrors() {
-		return nil, "", w.refuse(diags)
+		return nil, w.refuse(diags)
 	}
 	vars, files, diags := w.variables(fsys)
 	if diags.HasErrors() {
-		return nil, "", w.refuseIn(diags, files)
+		return nil, w.refuseIn(diags, files)
 	}
 	settings, diags := graph.Settings(config.Inputs{Vars: vars, Env: a.Env, Now: a.Now().UTC()})
 	if diags.HasErrors() {
-		return nil, "", w.refuseIn(diags, files)
+		return nil, w.refuseIn(diags, files)
 	}
 	if settings.Encryption == nil {
-		return nil, "", fmt.Errorf("%s is encrypted, and the configuration in %s has no encryption block: run in the folder that it was planned in, or a copy of it", path, a.dir())
+		return nil, fmt.Errorf("%s is encrypted, and the configuration in %s has no encryption block: run in the folder that it was planned in, or a copy of it", path, a.dir())
 	}
 	ring, diags := a.keyring(ctx, settings.Encryption, &secrets.Run{Env: a.Env, Seen: a.secrets.Add})
 	if diags.HasErrors() {
-		return nil, "", w.refuse(diags)
+		return nil, w.refuse(diags)
 	}
-	defer func() { err = errors.Join(err, ring.Close()) }()
-	plain, configuration, err = openPlan(ctx, ring, data)
+	return &openedKeys{ring: ring, settings: settings, refuse: w.refuse}, nil
+}
+
+// openPlanFile decrypts a plan file.
+func (a *App) openPlanFile(ctx context.Context, c configFlags, path string, data []byte) (plain []byte, configuration string, err error) {
+	k, err := a.openKeys(ctx, c, path)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { err = errors.Join(err, k.ring.Close()) }()
+	plain, configuration, err = openPlan(ctx, k.ring, data)
 	switch {
 	case errors.Is(err, keys.ErrWrongKey):
-		return nil, "", w.refuse(hcl.Diagnostics{{
-			Severity: hcl.DiagError, Summary: "Plan file is encrypted with another key", Subject: settings.Encryption.Current.At(""),
+		return nil, "", k.refuse(hcl.Diagnostics{{
+			Severity: hcl.DiagError, Summary: "Plan file is encrypted with another key", Subject: k.settings.Encryption.Current.At(""),
 			Detail: fmt.Sprintf("This encryption block does not open %s: %s. Use the settings that it was planned with (in a previous block, if they have changed), or plan again.", path, err),
 		}})
 	case errors.Is(err, keys.ErrDamaged):

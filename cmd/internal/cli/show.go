@@ -28,18 +28,28 @@ func (a *App) showCommand() *cobra.Command {
 				defer func() { err = errors.Join(err, w.close()) }()
 				return w.eachState(cmd.Context(), func(_ *unit, s *state.State) error { return a.showState(s, asJSON) })
 			}
-			p, _, err := a.readPlan(cmd.Context(), c, a.path(args[0]))
+			p, info, err := a.readPlan(cmd.Context(), c, a.path(args[0]))
+			if err != nil {
+				return err
+			}
+			left, err := a.leftOutOf(cmd.Context(), c, p, info)
 			if err != nil {
 				return err
 			}
 			options := a.outOptions()
 			options.Names, options.Proofs = names, true
+			options.File, options.Flags = args[0], a.repeatedFile(c, p)
+			if left != nil {
+				left.omit(p)
+				options.Approved = render.Approval{At: left.approved, By: left.by}
+				options.GoOn = render.Command("apply", append(append([]string{"--resume"}, options.Flags...), args[0]))
+			}
 			if html != "" {
-				return writeFile(a.path(html), func(f io.Writer) error { return render.HTML(f, p) })
+				return writeFile(a.path(html), func(f io.Writer) error { return render.HTML(f, p, options) })
 			}
 			switch {
 			case asJSON:
-				return render.JSON(a.Stdout, p)
+				return render.JSON(a.Stdout, p, options)
 			case markdown:
 				return render.Markdown(a.Stdout, p, options)
 			}

@@ -333,6 +333,32 @@ func (p *printer) hosted(v *hostedView) {
 	p.blank()
 }
 
+// hostedStops says how many addresses the vendor's own sync stops, for the verdict; what a suspended one would do does not
+// happen.
+func (v *view) hostedStops() []string {
+	sure, perhaps := 0, 0
+	for _, t := range v.Tenants {
+		if t.Hosted == nil || t.Part.Hosted.Suspended != "" {
+			continue
+		}
+		for _, s := range t.Hosted.Stops {
+			if len(s.Depends) > 0 {
+				perhaps++
+			} else {
+				sure++
+			}
+		}
+	}
+	var out []string
+	if sure > 0 {
+		out = append(out, "**"+plural(sure, "address stops", "addresses stop")+" receiving by the vendor's own sync**")
+	}
+	if perhaps > 0 {
+		out = append(out, plural(perhaps, "address", "addresses")+" may stop receiving by the vendor's own sync")
+	}
+	return out
+}
+
 func stopText(s hosted.Stop) string {
 	if len(s.Depends) > 0 {
 		return s.Why + "; only if so: it cannot be read " + factsText(s.Depends)

@@ -44,8 +44,8 @@ func TestHosted(t *testing.T) {
 	formats := map[string]func(*bytes.Buffer) error{
 		"text":     func(b *bytes.Buffer) error { return Text(b, p, Options{Width: 200}) },
 		"markdown": func(b *bytes.Buffer) error { return Markdown(b, p, Options{Names: true}) },
-		"html":     func(b *bytes.Buffer) error { return HTML(b, p) },
-		"json":     func(b *bytes.Buffer) error { return JSON(b, p) },
+		"html":     func(b *bytes.Buffer) error { return HTML(b, p, Options{}) },
+		"json":     func(b *bytes.Buffer) error { return JSON(b, p, Options{}) },
 	}
 	for name, write := range formats {
 		var b bytes.Buffer
@@ -71,7 +71,7 @@ func TestHosted(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := JSON(&b, p); err != nil {
+	if err := JSON(&b, p, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct {

@@ -21,6 +21,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"title":   func(id resource.Identity) string { t, _ := headline(id); return SafeText(t) },
 	"detail":  func(id resource.Identity) string { _, d := headline(id); return SafeText(strings.Join(d, ", ")) },
 	"counts":  counts,
+	"ofthese": ofThese,
 	"cell":    cell,
 	"verdict": func(v *view) string { return strings.ReplaceAll(verdict(v), "**", "") },
 	"status":  statusText,
@@ -82,4 +83,8 @@ func proofsText(proofs []directory.Proof) string {
 
 // HTML shows a plan as one self-contained page: no script, nothing fetched, light and dark. All accounts are listed,
 // with names: whoever publishes the page decides who may see it.
-func HTML(w io.Writer, p *planner.Plan) error { return page.Execute(w, newView(p)) }
+func HTML(w io.Writer, p *planner.Plan, o Options) error {
+	v := newView(p)
+	v.Approved = o.Approved.text()
+	return page.Execute(w, v)
+}

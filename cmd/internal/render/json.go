@@ -16,7 +16,7 @@ import (
 // field names, its action words. Objects and derived accounts appear only when they change; what is unknown or waits is
 // under deferred_changes; Weir's own facts stand under "weir", of the document and of each change. Sensitive values are
 // null and marked.
-func JSON(w io.Writer, p *planner.Plan) error {
+func JSON(w io.Writer, p *planner.Plan, o Options) error {
 	changes, drift, deferred := []any{}, []any{}, []any{}
 	outputs := map[string]any{}
 	var planned []placed
@@ -77,6 +77,9 @@ func JSON(w io.Writer, p *planner.Plan) error {
 			"version": p.Version, "id": p.ID, "realm": p.Realm, "lineage": p.Lineage, "digest": p.Digest, "destroy": p.Destroy,
 			"targets": orEmptyList(p.Targets), "excludes": orEmptyList(p.Excludes), "tenants": orEmptyList(p.Tenants), "parts": parts,
 		},
+	}
+	if !o.Approved.At.IsZero() {
+		doc["weir"].(map[string]any)["approved"] = map[string]any{"at": stamp(o.Approved.At), "by": o.Approved.By}
 	}
 	if len(deferred) > 0 {
 		doc["deferred_changes"] = deferred
@@ -194,11 +197,15 @@ func jsonOurs(part *planner.Part, c *planner.Change) map[string]any {
 		}
 		paths = append(paths, e)
 	}
-	return map[string]any{
+	ours := map[string]any{
 		"tenant": part.Tenant.Key, "action": c.Action.Word(), "name": c.Name, "id": string(c.ID), "cause": c.Cause,
 		"reasons": orEmptyList(c.Reasons), "held": c.Held, "waits_for": c.Skipped, "source": c.Source, "paths": paths,
 		"destructive": c.Destructive(), "created_by_weir": c.Created, "dependencies": orEmptyList(c.Dependencies),
 	}
+	if text := leftOutText(part, c.Address); text != "" {
+		ours["left_out"] = text
+	}
+	return ours
 }
 
 func jsonPlanned(c *planner.Change) placed {
@@ -275,11 +282,15 @@ func jsonDecision(part *planner.Part, d *dirsync.Decision) map[string]any {
 }
 
 func jsonDecisionOurs(part *planner.Part, d *dirsync.Decision) map[string]any {
-	return map[string]any{
+	ours := map[string]any{
 		"tenant": part.Tenant.Key, "action": string(d.Action), "cause": d.Cause, "reasons": jsonReasons(d.Reasons), "held": d.Held,
 		"uid": d.UID, "object_id": d.ObjectID, "kind": string(d.Kind), "destructive": d.Destructive, "stops_receiving": orEmptyList(d.Loses),
 		"created_by_weir": d.Created, "adopt": d.Adopt,
 	}
+	if text := leftOutText(part, planner.AccountAddress(part.AccountPolicy, d.Address)); text != "" {
+		ours["left_out"] = text
+	}
+	return ours
 }
 
 func jsonReasons(reasons []dirsync.Reason) []any {
@@ -347,6 +358,9 @@ func jsonPart(part *planner.Part) map[string]any {
 	}
 	if part.Former != "" {
 		out["former_key"] = part.Former
+	}
+	if len(part.Omissions) > 0 {
+		out["left_out"] = jsonLeftOut(part)
 	}
 	if text := withheld(part); text != "" {
 		out["withheld"] = text

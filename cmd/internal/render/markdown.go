@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/planner"
@@ -103,6 +104,25 @@ func (m *markdown) fenced(s string) {
 	m.f("%s\n%s\n%s\n", fence, strings.Join(lines, "\n"), fence)
 }
 
+// entry is a sentence as an item of a list. What stands behind an empty line, such as a block to paste, is code.
+func (m *markdown) entry(s string) {
+	lines := safeLines(s)
+	n := slices.Index(lines, "")
+	if n < 0 {
+		n = len(lines)
+	}
+	m.f("- %s\n", m.text(strings.Join(lines[:n], " ")))
+	if n == len(lines) {
+		return
+	}
+	var block markdown
+	block.names = m.names
+	block.fenced(strings.Join(lines[n+1:], "\n"))
+	for line := range strings.Lines(block.String()) {
+		m.f("  %s", line)
+	}
+}
+
 func longestRun(s string, c byte) int {
 	longest, run := 0, 0
 	for i := 0; i < len(s); i++ {
@@ -123,6 +143,9 @@ func Markdown(w io.Writer, p *planner.Plan, o Options) error {
 	v := newView(p)
 	m := &markdown{names: o.Names}
 	m.f("### Weir plan: %s\n\n", verdict(v))
+	if simulated(p) {
+		m.f("**Simulated: no real tenant is read or changed.**\n\n")
+	}
 	if p.Destroy {
 		m.f("**This plan takes down what Weir made.**\n\n")
 	}
@@ -130,15 +153,16 @@ func Markdown(w io.Writer, p *planner.Plan, o Options) error {
 	if v.NoChanges {
 		m.f("%s\n\n", textNoChanges)
 	} else {
-		m.f("%s.\n\n", counts(v.Total, v.Outputs))
+		m.f("%s%s.\n\n", counts(v.Total, v.Outputs), ofThese(v.LeftOut))
 	}
 	m.tenantTable(v)
 	for _, t := range v.Tenants {
+		m.leftOut(t, o.Approved.text())
 		m.urgent(t)
 	}
 	left := 0
 	for _, t := range v.Tenants {
-		if t.Clean {
+		if t.Clean && t.Hosted.quiet() {
 			continue
 		}
 		part := &markdown{names: o.Names}
@@ -167,6 +191,7 @@ func verdict(v *view) string {
 	if stops > 0 {
 		parts = append(parts, "**"+plural(stops, "address stops", "addresses stop")+" receiving mail**")
 	}
+	parts = append(parts, v.hostedStops()...)
 	if n := v.Total.Destroy; n > 0 {
 		parts = append(parts, plural(n, "object is", "objects are")+" destroyed or replaced")
 	}
@@ -282,7 +307,7 @@ func (m *markdown) urgent(t *tenantView) {
 		}
 		m.f("#### %s: %s\n\n", list.word, m.text(title))
 		for _, text := range list.texts {
-			m.f("- %s\n", m.text(strings.Join(safeLines(text), " ")))
+			m.entry(text)
 		}
 		m.f("\n")
 	}
@@ -321,7 +346,7 @@ func (m *markdown) details(t *tenantView) {
 	if len(detail) > 0 {
 		name += " (" + strings.Join(detail, ", ") + ")"
 	}
-	if len(t.Changes)+len(t.Groups)+len(t.Drift)+len(t.Outputs)+len(t.Waits)+len(t.Notes)+t.Linked+t.SkipTotal == 0 {
+	if len(t.Changes)+len(t.Groups)+len(t.Drift)+len(t.Outputs)+len(t.Waits)+len(t.Notes)+t.Linked+t.SkipTotal == 0 && t.Hosted.quiet() {
 		return
 	}
 	m.f("<details><summary>%s: %s</summary>\n\n", m.summary(name), m.summary(counts(t.Summary, len(t.Outputs))))
@@ -350,7 +375,8 @@ func (m *markdown) details(t *tenantView) {
 	if len(t.Outputs) > 0 {
 		m.f("**Outputs**\n\n| output | now | planned |\n|---|---|---|\n")
 		for _, r := range t.Outputs {
-			m.f("| %s | %s | %s |\n", m.code(r.Path), m.code(r.Old), m.code(r.New))
+			old, now := m.values(&r)
+			m.f("| %s | %s | %s |\n", m.code(r.Path), old, now)
 		}
 		m.f("\n")
 	}
@@ -368,7 +394,7 @@ func (m *markdown) details(t *tenantView) {
 	if len(t.Notes) > 0 {
 		m.f("**Notes**\n\n")
 		for _, n := range t.Notes {
-			m.f("- %s\n", m.text(n))
+			m.entry(n)
 		}
 		m.f("\n")
 	}
@@ -394,6 +420,9 @@ func (m *markdown) items(list []item, old, now string) {
 		why := append([]string{}, it.Because...)
 		if it.Held != "" {
 			why = append([]string{"HELD: " + it.Held}, why...)
+		}
+		if it.LeftOut != "" {
+			why = append([]string{it.LeftOut}, why...)
 		}
 		if it.Skipped != "" {
 			why = append([]string{"not applied, waits for " + it.Skipped}, why...)
@@ -502,6 +531,9 @@ func (m *markdown) account(a *accountItem, mark string) string {
 	why := strings.Join(a.Because, "; ")
 	if a.Held != "" {
 		why = strings.TrimSuffix("HELD: "+a.Held+"; "+why, "; ")
+	}
+	if a.LeftOut != "" {
+		why = strings.TrimSuffix(a.LeftOut+"; "+why, "; ")
 	}
 	rows := markdown{names: m.names}
 	rows.itemRows("`"+a.Symbol+"`", about+mark, a.Rows, m.text(why), a.Kind)

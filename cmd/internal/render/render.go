@@ -1,5 +1,7 @@
 package render
 
+import "time"
+
 // Options steer the forms for people.
 type Options struct {
 	// Color allows ANSI colour.
@@ -20,6 +22,24 @@ type Options struct {
 	// ("" for none).
 	GoOn    string
 	Because string
+	// File is the file that the plan is saved in; "" for one that is not.
+	File string
+	// Approved says when and by whom a saved plan was approved without what its omissions name.
+	Approved Approval
+}
+
+// Approval is when a person approved a plan, UTC, and who; zero for a plan of which nobody left anything out here.
+type Approval struct {
+	At time.Time
+	By string
+}
+
+// text is "on 2026-11-28 12:00 UTC by dana", fit for a terminal; "" when nobody approved.
+func (a Approval) text() string {
+	if a.At.IsZero() {
+		return ""
+	}
+	return SafeText("on " + minute(a.At) + " UTC by " + a.By)
 }
 
 // command is a weir command with the flags that it has to repeat.

@@ -41,7 +41,7 @@ func (p *printer) selection(plan *planner.Plan) {
 			limits = append(limits, "Limited to "+l.word+": "+strings.Join(l.list, ", ")+".")
 		}
 	}
-	if plan.Realm != "" && plan.Realm != "live" {
+	if simulated(plan) {
 		limits = append(limits, "Simulated: no real tenant is read or changed.")
 	}
 	for _, l := range limits {
@@ -130,6 +130,7 @@ func (p *printer) tenant(t *tenantView, summary bool) {
 		p.blank()
 	}
 	p.guards(t)
+	p.leftOut(t.LeftOut)
 	if len(t.Waits) > 0 {
 		p.section("", "Waiting", "no change now")
 		for i, w := range t.Waits {
@@ -148,7 +149,7 @@ func (p *printer) tenant(t *tenantView, summary bool) {
 	if t.Clean {
 		p.line("  ", textNoChanges)
 	} else if summary && t.Part.Status != planner.Errored {
-		p.prose(bold, "  ", "Plan: "+counts(t.Summary, len(t.Outputs))+".")
+		p.prose(bold, "  ", "Plan: "+counts(t.Summary, len(t.Outputs))+ofThese(t.Apart)+".")
 	}
 	p.blank()
 }
@@ -204,6 +205,9 @@ func (p *printer) item(it *item) {
 	p.reasons("        ", it.Because)
 	if it.Held != "" {
 		p.prose(yellow, "        held: ", it.Held)
+	}
+	if it.LeftOut != "" {
+		p.prose(yellow, "        ", it.LeftOut)
 	}
 	if it.Skipped != "" {
 		p.prose(yellow, "        not applied: ", "it waits for "+it.Skipped)
@@ -319,6 +323,9 @@ func (p *printer) group(g *group) {
 		if a.Held != "" && g.Held < len(g.Accounts) {
 			who += p.style(yellow, "  (held)")
 		}
+		if a.LeftOut != "" {
+			who += p.style(yellow, "  (left out)")
+		}
 		line := "      " + p.symbol(a.Symbol) + pad(SafeText(a.Address), column) + "  "
 		if short := oneRow(a.Rows); short != "" && width(line)+width(who)+2+width(short) <= p.o.width() {
 			p.line(line, p.style(dim, who), "  ", short)
@@ -433,7 +440,7 @@ func (p *printer) total(v *view) {
 		}
 		return
 	}
-	text := "Plan: " + counts(v.Total, v.Outputs) + "."
+	text := "Plan: " + counts(v.Total, v.Outputs) + ofThese(v.LeftOut) + "."
 	if n := len(v.Plan.Parts); n > 1 {
 		tenants := 0
 		for _, part := range v.Plan.Parts {
@@ -457,6 +464,10 @@ func (p *printer) total(v *view) {
 	}
 	p.blank()
 	switch {
+	case p.o.GoOn != "":
+		p.line("To go on with what was approved, without what is left out:")
+		p.blank()
+		p.line("    ", p.style(cyan, p.o.GoOn))
 	case applicable(v.Plan):
 		p.line("Nothing has been changed yet (R41). To carry this out:")
 		p.blank()
@@ -470,6 +481,9 @@ func (p *printer) total(v *view) {
 
 // command carries the plan out, with the selections it was made with.
 func command(plan *planner.Plan, o Options) string {
+	if o.File != "" {
+		return o.command("apply") + " " + shell(o.File)
+	}
 	text := o.command("apply")
 	if plan.Destroy {
 		text = o.command("destroy")

@@ -10,6 +10,7 @@ import (
 	"github.com/weir-project/weir/planner/dirsync"
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/resource"
+	"github.com/weir-project/weir/state"
 )
 
 // maxTenants is the number of tenants up to which those without changes are shown one by one.
@@ -31,6 +32,10 @@ type view struct {
 	Errored, Unreadable int
 	// NoChanges: everything was read and nothing differs. Pending: an apply would find something to do.
 	NoChanges, Pending bool
+	// Approved says when and by whom the plan was approved without what is left out; "" for one that was not.
+	Approved string
+	// LeftOut counts items that are counted and yet left out.
+	LeftOut int
 }
 
 // tenantView is one tenant's part.
@@ -61,6 +66,9 @@ type tenantView struct {
 	Forecast  *forecastView
 	// Hosted is what the vendor's own sync will do; nil without one.
 	Hosted *hostedView
+	// LeftOut are the items that a person left out when approving the plan; Apart is how many of them the summary counts.
+	LeftOut []leftOutView
+	Apart   int
 }
 
 // item is one declared object.
@@ -68,7 +76,7 @@ type item struct {
 	Symbol, Word, Address, Type, Name string
 	Rows                              []row
 	Because                           []string
-	Held, Skipped, From               string
+	Held, Skipped, From, LeftOut      string
 }
 
 // group is what happens to some accounts, in the portal's words.
@@ -97,7 +105,8 @@ type accountItem struct {
 	Name, Kind string
 	Rows       []row
 	Because    []string
-	Held       string
+	// LeftOut says how a person left it out; "" when nobody did.
+	Held, LeftOut string
 }
 
 // who is name and type on one line.
@@ -189,6 +198,7 @@ func newView(p *planner.Plan) *view {
 		t := newTenantView(part)
 		v.add(t.Summary)
 		v.Outputs += len(t.Outputs)
+		v.LeftOut += t.Apart
 		if part.Status == planner.Errored {
 			v.Errored++
 		}
@@ -199,7 +209,7 @@ func newView(p *planner.Plan) *view {
 			v.Pending = true
 		}
 		v.NoChanges = v.NoChanges && t.Clean
-		if t.Clean && (fold || part.Tenant.Key == "") && len(p.Parts) > 1 {
+		if t.still() && (fold || part.Tenant.Key == "") && len(p.Parts) > 1 {
 			v.Quiet++
 			if len(t.Waits) > 0 {
 				v.Waiting++
@@ -215,6 +225,12 @@ func newView(p *planner.Plan) *view {
 		v.Tenants = append(v.Tenants, t)
 	}
 	return v
+}
+
+// still reports whether nothing changes in the tenant, and nothing about it is worth a reader's time all the same: not what
+// the vendor's own sync does next, and not its seats.
+func (t *tenantView) still() bool {
+	return t.Clean && t.Hosted.quiet() && (t.Forecast == nil || t.Forecast.quiet()) && len(t.LeftOut) == 0
 }
 
 func (v *view) add(s planner.Summary) {
@@ -246,6 +262,7 @@ func newTenantView(part *planner.Part) *tenantView {
 		t.Title = "Root module"
 	}
 	t.Hosted = newHostedView(part.Hosted)
+	t.LeftOut, t.Apart = leftOutViews(part), leftOutOf(part)
 	if it, ok := keyItem(part); ok {
 		t.Changes = append(t.Changes, it)
 	}
@@ -267,6 +284,7 @@ func newTenantView(part *planner.Part) *tenantView {
 	if f := forecastOf(part); f != nil {
 		t.Stops, t.Forecast = f.Stops, newForecastView(f)
 	}
+	t.markLeftOut(part)
 	t.Clean = part.Status != planner.Errored && !part.Pending() && len(t.Changes) == 0 && len(t.Drift) == 0 && len(t.Guards) == 0 &&
 		len(t.Problems) == 0 && len(t.Errors) == 0 && len(t.Undecided) == 0 && !part.Removed
 	return t
@@ -506,6 +524,9 @@ func counts(s planner.Summary, outputs int) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// simulated reports whether the plan is of a world that is not real.
+func simulated(p *planner.Plan) bool { return p.Realm != "" && p.Realm != state.Live }
 
 // plural is "1 account", "2 accounts".
 func plural(n int, one, many string) string {
