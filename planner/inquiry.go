@@ -23,10 +23,44 @@ type Inquiry struct {
 	Sources map[string]string
 	// DeclaredBy gives, by folded mail address, the block that declares it.
 	DeclaredBy map[string]string
+	// Blocks are accounts that declared blocks make, change or take away with the next apply; Errors why nothing of the
+	// tenant is applied at all. Conclude fills both in.
+	Blocks []BlockAccount
+	Errors []string
 	// Login says who may log in to the portal.
 	Login Login
 	// Observed is what was read.
 	Observed *Observation
+}
+
+// BlockAccount is one account that a block declares, or declared. Before is nil for one that is made, After for one that is
+// taken away.
+type BlockAccount struct {
+	// Block is the block's address; for an organization's first administrator with adminSuffix.
+	Block         string
+	Before, After *directory.Account
+}
+
+// adminSuffix marks the block that declares an organization's first administrator.
+const adminSuffix = " (its admin)"
+
+// Conclude adds what only the finished part tells: the accounts of declared blocks, in order of address, and errors.
+func (q *Inquiry) Conclude(p *Part) {
+	q.Errors = p.Errors
+	var accounts []*directory.Account
+	if q.Observed != nil && q.Observed.Accounts != nil {
+		accounts = q.Observed.Accounts.Accounts
+	}
+	for f := range p.fates(accounts) {
+		if f.change == nil || !f.moves() {
+			continue
+		}
+		block := f.change.Address
+		if f.change.Type == "tenant" {
+			block += adminSuffix
+		}
+		q.Blocks = append(q.Blocks, BlockAccount{Block: block, Before: f.before, After: f.after})
+	}
 }
 
 // Login is how people may log in to the organization's portal, as it will be after the plan.
@@ -58,6 +92,7 @@ func (p *Part) inquire(req *Request, request *dirsync.Request) {
 			Now: req.Now,
 		}
 	}
+	q.Request.SkipRecords = skipRecords(req.Prior, q.Request.Skips, req.Observed)
 	declare := func(v cty.Value, block string) {
 		if email := directory.Fold(text(v, "email")); email != "" {
 			q.DeclaredBy[email] = block
@@ -74,7 +109,7 @@ func (p *Part) inquire(req *Request, request *dirsync.Request) {
 			case obj.Type == "account":
 				declare(obj.Values, address)
 			case obj.Type == "tenant" && obj.Values != cty.NilVal:
-				declare(resource.Get(obj.Values, "admin"), address+" (its admin)")
+				declare(resource.Get(obj.Values, "admin"), address+adminSuffix)
 			}
 		}
 	}
@@ -93,7 +128,7 @@ func (p *Part) inquire(req *Request, request *dirsync.Request) {
 		case c.Type == "account":
 			declare(c.After, c.Address)
 		case c.Type == "tenant":
-			declare(resource.Get(c.After, "admin"), c.Address+" (its admin)")
+			declare(resource.Get(c.After, "admin"), c.Address+adminSuffix)
 			q.Login.read(c.After)
 		case c.Type == "sync_policy":
 			q.Login.connection(c.After)

@@ -1,7 +1,9 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/weir-project/weir/planner/dirsync"
 	"github.com/weir-project/weir/state"
@@ -9,6 +11,48 @@ import (
 
 // SkipAddress is the address of a skip, by which a person ends it: POLICY.skip["alice@contoso.com"].
 func SkipAddress(s *state.Skip) string { return fmt.Sprintf("%s.skip[%q]", s.Address, s.Mail) }
+
+// skipRecords gives, for each address that is left out, the record that says so: it may name an address that the account
+// had before.
+func skipRecords(prior *state.State, left map[string]time.Time, observed *Observation) map[string]string {
+	out := map[string]string{}
+	if prior == nil || len(left) == 0 {
+		return out
+	}
+	byUID, byObject := map[int]string{}, map[string]string{}
+	for i := range prior.Skips {
+		s := &prior.Skips[i]
+		out[s.Mail] = SkipAddress(s)
+		if s.UID != 0 {
+			byUID[s.UID] = SkipAddress(s)
+		}
+		if s.ObjectID != "" {
+			byObject[s.ObjectID] = SkipAddress(s)
+		}
+	}
+	also := func(address string, uid int, objectID string) {
+		if _, is := left[address]; is && out[address] == "" {
+			out[address] = cmp.Or(byUID[uid], byObject[objectID])
+		}
+	}
+	for a := range prior.Accounts.All() {
+		also(a.Address, a.UID, a.ObjectID)
+	}
+	if observed == nil {
+		return out
+	}
+	if observed.Accounts != nil {
+		for _, a := range observed.Accounts.Accounts {
+			also(a.Address, a.UID, "")
+		}
+	}
+	if observed.Directory != nil {
+		for _, e := range observed.Directory.Entries {
+			also(e.Address, 0, e.ObjectID)
+		}
+	}
+	return out
+}
 
 // maxSkipNotes bounds the skips that a plan names one by one.
 const maxSkipNotes = 10

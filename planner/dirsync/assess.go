@@ -15,7 +15,7 @@ func (d *decider) assess(u *unit) {
 		d.res.OwnedActive++
 	}
 	if d.declared(u) {
-		d.skip(u, SkipDeclared, []Reason{{Text: "An account block declares it."}})
+		d.skip(u, SkipDeclared, []Reason{{Text: "An account or admin block declares it."}})
 		if u.known != nil {
 			d.res.Forget = append(d.res.Forget, u.known.Address)
 		}

@@ -398,6 +398,8 @@ type Case struct {
 	Unchanged, Stray, Forget bool
 	// Contested: an account that several entries could own, so that it belongs to none and is left alone.
 	Contested bool
+	// Drifted: the account is not as Weir left it.
+	Drifted bool
 	// Holds are the limits that hold its decision.
 	Holds []Hold
 	// Reasons lead to what is done, in order.
@@ -521,7 +523,9 @@ func (t *Trace) build(m *mark) *Case {
 	}
 	t.protecting(c, m)
 	t.outcome(c, m)
-	c.Reasons = t.reasons(c, m)
+	c.Drifted = m.account != nil && d.drifted(&m.unit)
+	// Those that many entries share name none.
+	c.Reasons = named(t.reasons(c, m), m.entry)
 	return c
 }
 

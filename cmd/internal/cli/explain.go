@@ -118,7 +118,8 @@ func (w *workspace) explainAll(ctx context.Context, o explainOptions) error {
 		return err
 	}
 	codes := []int{exitOK}
-	for i, u := range units {
+	heading := true
+	for _, u := range units {
 		x, code, err := w.explainer(ctx, u)
 		if err != nil {
 			w.app.errorf("%s: %v", named(u.key), err)
@@ -128,7 +129,8 @@ func (w *workspace) explainAll(ctx context.Context, o explainOptions) error {
 		codes = append(codes, code)
 		switch {
 		case o.csv:
-			err = render.ExplainCSV(w.app.Stdout, x, i == 0)
+			err = render.ExplainCSV(w.app.Stdout, x, heading)
+			heading = false
 		case o.json:
 			err = render.ExplainAllJSON(w.app.Stdout, x)
 		default:
@@ -155,6 +157,7 @@ func (w *workspace) explainer(ctx context.Context, u *unit) (*render.Explainer, 
 	if q == nil {
 		return nil, exitError, fmt.Errorf("%s could not be planned: %s", named(u.key), strings.Join(part.Errors, "; "))
 	}
+	q.Conclude(part)
 	code := exitOK
 	if !part.Readable() {
 		code = exitUnreadable

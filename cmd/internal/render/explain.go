@@ -77,7 +77,11 @@ func (p *printer) fates(e *Explanation) {
 func sentenceOf(s string) string { return strings.TrimSuffix(s, ".") + "." }
 
 func (p *printer) why(e *Explanation) {
-	p.section("", "Why", "in the order in which it was decided")
+	by := "in the order in which it was decided"
+	if e.Source != "" {
+		by += ", by " + SafeText(e.Source)
+	}
+	p.section("", "Why", by)
 	step := func(code string, i int, s ExplainStep) {
 		p.prose(code, fmt.Sprintf("    %2d. %-4s ", i, s.Rule), s.Text)
 	}
@@ -187,7 +191,7 @@ func (p *printer) known(e *Explanation) {
 			row("gone since", k.GoneSince.Format("2006-01-02 15:04")+" UTC")
 		}
 		if e.Account != nil {
-			row("left as", yes(k.AsLeft, "the account is as Weir left it", "somebody changed the account since"))
+			row("left as", yes(k.AsLeft, "the account is as Weir left it", "the account was changed in Essentials since"))
 		}
 		p.blank()
 	}
@@ -255,6 +259,10 @@ func (p *printer) flipping(e *Explanation) {
 func (p *printer) readings(e *Explanation) {
 	for _, s := range e.Problems {
 		p.prose(red, "  ", "In doubt: "+s)
+	}
+	for _, s := range e.Errors {
+		line, _, _ := strings.Cut(s, "\n")
+		p.prose(red, "  ", "Nothing of this tenant is applied until this is mended: "+line)
 	}
 	var parts []string
 	complete := true

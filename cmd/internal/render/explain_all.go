@@ -13,21 +13,36 @@ import (
 )
 
 // explainColumns are those of a whole tenant's lines.
-var explainColumns = []string{"address", "kind", "action", "rule", "mail", "login", "digest", "billed", "why", "tenant", "hosted_run"}
+var explainColumns = []string{"address", "kind", "action", "rule", "mail", "login", "digest", "billed", "why", "tenant", "hosted_run", "source"}
 
 // explainRow is one address in one line.
 type explainRow struct {
 	address, kind, action, rule, mail, login, digest, billed, why string
 	// hosted is what the vendor's next run does, in short; "" without a prediction.
 	hosted string
+	// source says what decides, and where that stands.
+	source string
 	alias  bool
 }
 
 // rows gives a line for each entry and account under its primary address, in order, and one for each alias that is
 // refused while its primary address is not. Lines are made one at a time.
 func (x *Explainer) rows(yield func(explainRow) bool) {
+	coming := x.coming()
+	before := func(name string, all bool) bool {
+		for len(coming) > 0 && (all || coming[0].After.Address < name) {
+			if !yield(x.blockRow(coming[0])) {
+				return false
+			}
+			coming = coming[1:]
+		}
+		return true
+	}
 	for c := range x.trace.All() {
 		name := c.Name()
+		if !before(name, false) {
+			return
+		}
 		row := x.row(c, name)
 		if name == "" && c.Entry != nil {
 			row.address = "object " + c.Entry.ObjectID
@@ -42,25 +57,29 @@ func (x *Explainer) rows(yield func(explainRow) bool) {
 				continue
 			}
 			other := x.row(c, a)
-			if x.trace.After(a).Receives() || !x.trace.After(name).Receives() {
+			if x.after(a).Receives() || !x.after(name).Receives() {
 				continue
 			}
 			other.alias = true
 			other.kind = "alias of " + cmp.Or(name, row.address)
 			if registered, _ := x.trace.Registered(domainOf(a)); !registered {
 				other.rule, other.why = "R33", "Its domain "+domainOf(a)+" is not registered in Essentials."
+			} else if c.Unchanged {
+				// What is said of the account does not say why it lacks the alias.
+				other.rule, other.why = "", "The account "+name+" does not have it, and this plan leaves that so."
 			}
 			if !yield(other) {
 				return
 			}
 		}
 	}
+	before("", true)
 }
 
 func domainOf(a string) string { return a[strings.LastIndexByte(a, '@')+1:] }
 
 func (x *Explainer) row(c *dirsync.Case, address string) explainRow {
-	now, after := x.fate(x.trace.Now(address), address), x.fate(x.trace.After(address), address)
+	now, after := x.fate(x.trace.Now(address), address), x.fate(x.after(address), address)
 	if !x.trace.AccountsKnown() {
 		now, after = unknownFate(), unknownFate()
 	}
@@ -72,16 +91,30 @@ func (x *Explainer) row(c *dirsync.Case, address string) explainRow {
 		r.kind = strings.TrimSpace(typeWord(c.Account.Type) + ", not in the directory")
 	}
 	r.hosted = x.hosted(c, address).short()
+	r.source = x.source(c, address)
 	for _, s := range c.Reasons {
 		r.why = s.Text
 		if s.Rule != "" {
 			r.rule = s.Rule
 		}
 	}
+	if n := len(c.Reasons); n > 0 && ownRule(c) {
+		r.rule = c.Reasons[n-1].Rule
+	}
 	if c.Decision != nil && c.Decision.Held != "" {
 		r.action = "held: " + string(c.Decision.Action)
 	}
 	return r
+}
+
+// ownRule: what decided is a rule of the policy's author or of Weir, which has no number; the rules before it, such as the
+// one by which its domain is registered, were passed and did not decide.
+func ownRule(c *dirsync.Case) bool {
+	switch dirsync.SkipCode(c.Word()) {
+	case dirsync.SkipNotIncluded, dirsync.SkipPredicate, dirsync.SkipCollision, dirsync.SkipDrift, dirsync.SkipIncomplete:
+		return true
+	}
+	return false
 }
 
 // turn is a word now and after the next apply.
@@ -100,7 +133,7 @@ func ExplainCSV(w io.Writer, x *Explainer, heading bool) error {
 		c.row(explainColumns...)
 	}
 	for r := range x.rows {
-		c.row(r.address, r.kind, r.action, r.rule, r.mail, r.login, r.digest, r.billed, r.why, x.q.Tenant.Key, r.hosted)
+		c.row(r.address, r.kind, r.action, r.rule, r.mail, r.login, r.digest, r.billed, r.why, x.q.Tenant.Key, r.hosted, r.source)
 	}
 	return c.done()
 }
@@ -118,6 +151,10 @@ func ExplainAll(w io.Writer, x *Explainer, o Options) error {
 	}
 	if x.q.Held != "" {
 		p.prose(yellow, "  ", x.q.Held)
+	}
+	for _, s := range x.q.Errors {
+		line, _, _ := strings.Cut(s, "\n")
+		p.prose(red, "  ", "Nothing of this tenant is applied until this is mended: "+line)
 	}
 	p.blank()
 	// Two passes, so that columns fit and no list of lines is kept.
@@ -183,8 +220,20 @@ func ExplainAllJSON(w io.Writer, x *Explainer) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
+	coming := x.coming()
 	for c := range x.trace.All() {
+		for len(coming) > 0 && coming[0].After.Address < c.Name() {
+			if err := enc.Encode(x.about(nil, coming[0].After.Address)); err != nil {
+				return err
+			}
+			coming = coming[1:]
+		}
 		if err := enc.Encode(x.about(c, c.Name())); err != nil {
+			return err
+		}
+	}
+	for _, b := range coming {
+		if err := enc.Encode(x.about(nil, b.After.Address)); err != nil {
 			return err
 		}
 	}

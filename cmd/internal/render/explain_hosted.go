@@ -153,7 +153,7 @@ func (x *Explainer) hosted(c *dirsync.Case, address string) *explainHosted {
 		next := f.run.Next.UTC()
 		h.Next = &next
 	}
-	unmoved := x.fate(x.trace.After(address), address)
+	unmoved := x.fate(x.after(address), address)
 	switch {
 	case f.run.Unknown != "":
 		h.Effect, h.After = "unknown", unknownFate()
@@ -179,7 +179,7 @@ func (x *Explainer) hosted(c *dirsync.Case, address string) *explainHosted {
 
 // standing is what an address is after those items: what they make of it, else what the plan left.
 func (x *Explainer) standing(items []*hosted.Item, address string) dirsync.Standing {
-	s := x.trace.After(address)
+	s := x.after(address)
 	for _, i := range items {
 		if i.Acts() && has(i.Before, address) {
 			s = dirsync.Standing{}

@@ -110,7 +110,7 @@ func TestExplainHostedColumn(t *testing.T) {
 		}
 		cells := map[string]string{}
 		for _, r := range rows {
-			cells[r[0]] = r[len(r)-1]
+			cells[r[0]] = r[len(r)-2]
 		}
 		want := map[string]string{"address": "hosted_run", "new@c.com": "", "stray@c.com": "", "ann@c.com": ""}
 		if run != nil {

@@ -19,21 +19,23 @@ type Explanation struct {
 	Asked   string `json:"asked"`
 	Address string `json:"address"`
 	// FoundBy says which of its addresses was asked for.
-	FoundBy    string         `json:"found_by,omitempty"`
-	Tenant     string         `json:"tenant"`
-	TenantName string         `json:"tenant_name,omitempty"`
-	Answer     string         `json:"answer"`
-	Action     string         `json:"action"`
-	Held       string         `json:"held,omitempty"`
-	Cause      string         `json:"cause,omitempty"`
-	Now        Fate           `json:"now"`
-	After      Fate           `json:"after"`
-	Why        []ExplainStep  `json:"why"`
-	Scope      string         `json:"scope,omitempty"`
-	Judged     []ExplainStep  `json:"judged,omitempty"`
-	Directory  *explainEntry  `json:"directory,omitempty"`
-	Account    *explainLive   `json:"account,omitempty"`
-	State      *explainRecord `json:"state,omitempty"`
+	FoundBy    string `json:"found_by,omitempty"`
+	Tenant     string `json:"tenant"`
+	TenantName string `json:"tenant_name,omitempty"`
+	Answer     string `json:"answer"`
+	// Source says what decides about it and where that stands: "sync_policy.people (main.weir.hcl:66)".
+	Source    string         `json:"source,omitempty"`
+	Action    string         `json:"action"`
+	Held      string         `json:"held,omitempty"`
+	Cause     string         `json:"cause,omitempty"`
+	Now       Fate           `json:"now"`
+	After     Fate           `json:"after"`
+	Why       []ExplainStep  `json:"why"`
+	Scope     string         `json:"scope,omitempty"`
+	Judged    []ExplainStep  `json:"judged,omitempty"`
+	Directory *explainEntry  `json:"directory,omitempty"`
+	Account   *explainLive   `json:"account,omitempty"`
+	State     *explainRecord `json:"state,omitempty"`
 	// Words are what people said about it: exemptions, skips, protected addresses, the block that declares it.
 	Words []explainWord `json:"words,omitempty"`
 	Holds []explainHold `json:"limits,omitempty"`
@@ -47,6 +49,8 @@ type Explanation struct {
 	Domain   string            `json:"domain,omitempty"`
 	Proofs   []directory.Proof `json:"proofs,omitempty"`
 	Problems []string          `json:"problems,omitempty"`
+	// Errors are why nothing of the tenant is applied.
+	Errors []string `json:"errors,omitempty"`
 	// Others are further things that have the address.
 	Others  []string `json:"others,omitempty"`
 	Nearest string   `json:"nearest,omitempty"`
@@ -195,12 +199,14 @@ func (x *Explainer) about(c *dirsync.Case, address string) *Explanation {
 	if x.q.Held != "" {
 		e.Problems = append(slices.Clone(e.Problems), x.q.Held)
 	}
+	e.Errors = x.q.Errors
+	e.Source = x.source(c, address)
 	if c == nil {
 		e.nobody(x)
 	} else {
 		x.tell(e, c)
 	}
-	e.Now, e.After = x.fate(x.trace.Now(address), address), x.fate(x.trace.After(address), address)
+	e.Now, e.After = x.fate(x.trace.Now(address), address), x.fate(x.after(address), address)
 	if !x.trace.AccountsKnown() {
 		e.Now, e.After = unknownFate(), unknownFate()
 	}
@@ -225,6 +231,10 @@ const maxFlips = 12
 func (x *Explainer) flips(e *Explanation, address string, budget int) {
 	if x.q.Held != "" {
 		e.NoFlip = "nothing is decided about this tenant's accounts, whatever changes about the address"
+		return
+	}
+	if e.Address == "" && x.block(address) != nil {
+		e.NoFlip = "it is what its block says"
 		return
 	}
 	flips, tried := x.trace.Flips(address, budget)
@@ -267,6 +277,12 @@ func (x *Explainer) then(f dirsync.Flip) string {
 
 func (e *Explanation) nobody(x *Explainer) {
 	e.Action = "none"
+	if b := x.block(e.Asked); b != nil {
+		e.Action, e.Answer = "declared", "Nobody has this address yet. "+b.sentence()
+		e.Why = []ExplainStep{{Text: b.Block + " declares it, and its account is not there yet."}}
+		e.Words = append(e.Words, explainWord{Kind: "declared", Text: b.Block + " declares it.", Source: x.q.Sources[strings.TrimSuffix(b.Block, adminSuffix)]})
+		return
+	}
 	e.Answer = "Nobody has this address: it is not in the directory, no account has it, and Weir remembers nothing of it."
 	if len(x.trace.Result.Problems) > 0 {
 		e.Answer = "Whether anybody has this address is unknown, because " + strings.Join(x.trace.Result.Problems, "; ") + "."
@@ -315,7 +331,7 @@ func (x *Explainer) tell(e *Explanation, c *dirsync.Case) {
 			since := k.GoneSince.UTC()
 			r.GoneSince = &since
 		}
-		r.AsLeft = c.Account != nil && (c.Unchanged || k.Hash == dirsync.Hash(c.Account)) || c.Decision != nil && c.Account != nil && c.Decision.Cause != dirsync.CauseDrift
+		r.AsLeft = c.Account != nil && (c.Unchanged || !c.Drifted)
 		e.State = r
 	}
 	x.words(e, c)
@@ -496,6 +512,11 @@ func (x *Explainer) answer(c *dirsync.Case) string {
 	case dirsync.SkipExempt:
 		return "It is exempt, and nothing happens to it."
 	case dirsync.SkipDeclared:
+		for _, a := range allAddresses(c) {
+			if b := x.block(a); b != nil {
+				return b.sentence()
+			}
+		}
 		return "A block declares it, and the policy leaves it alone."
 	}
 	if c.Account == nil {
