@@ -85,7 +85,7 @@ func (o *Outcome) name() string {
 
 // appliedWords are the numbers of a report in words, in a fixed order.
 func appliedWords(applied map[string]int) string {
-	order := []string{"create", "add", "update", "rename", "convert", "enable", "disable", "replace", "adopt", "move", "release", "delete"}
+	order := []string{"create", "add", "update", "rename", "convert", "protect", "enable", "disable", "replace", "adopt", "move", "release", "delete"}
 	done := map[string]bool{}
 	var parts []string
 	for _, action := range append(order, slices.Sorted(maps.Keys(applied))...) {
@@ -118,7 +118,9 @@ func Outcomes(w io.Writer, outcomes []Outcome, o Options) error {
 			continue
 		}
 		if len(outcomes) > maxTenants && out.Code == 0 && len(r.LeftOut) == 0 {
-			quiet++
+			if out.Tenant.Key != "" {
+				quiet++
+			}
 			continue
 		}
 		rows = append(rows, []string{
@@ -260,13 +262,10 @@ func (p *printer) ending(outcomes []Outcome, total map[string]int) {
 	if words == "" {
 		words = "nothing was changed"
 	}
-	already, left, undone := 0, 0, 0
+	already, left := 0, 0
 	for i := range outcomes {
 		left += len(outcomes[i].report().LeftOut)
 		already += outcomes[i].report().AlreadySo
-		if outcomes[i].Code != 0 {
-			undone++
-		}
 	}
 	applied := 0
 	for _, n := range total {
@@ -283,11 +282,12 @@ func (p *printer) ending(outcomes []Outcome, total map[string]int) {
 	if left > 0 {
 		words += fmt.Sprintf("; %d left out", left)
 	}
-	if undone == 0 {
+	undone, _ := notDone(outcomes)
+	if undone == "" {
 		p.line(p.style(bold+";"+green, "Apply complete: "+words+"."))
 		return
 	}
-	p.line(p.style(bold+";"+yellow, "Apply ended: "+words+"; "+plural(undone, "tenant is", "tenants are")+" not done."))
+	p.line(p.style(bold+";"+yellow, "Apply ended: "+words+"; "+undone+"."))
 	switch {
 	case p.o.GoOn != "":
 		p.line("What was done stays done. To go on with what was approved:")
@@ -300,6 +300,32 @@ func (p *printer) ending(outcomes []Outcome, total map[string]int) {
 	default:
 		p.line("What was done stays done. The next weir apply goes on from here.")
 	}
+}
+
+// notDone says what is not done, such as "2 tenants and the root module are not done", and how many parts that are; "" when
+// all are.
+func notDone(outcomes []Outcome) (text string, n int) {
+	tenants, root := 0, 0
+	for i := range outcomes {
+		switch {
+		case outcomes[i].Code == 0:
+		case outcomes[i].Tenant.Key == "":
+			root++
+		default:
+			tenants++
+		}
+	}
+	switch {
+	case tenants+root == 0:
+		return "", 0
+	case root == 0:
+		text = plural(tenants, "tenant is", "tenants are")
+	case tenants == 0:
+		text = "the root module is"
+	default:
+		text = plural(tenants, "tenant", "tenants") + " and the root module are"
+	}
+	return text + " not done", tenants + root
 }
 
 // OutcomesJSON writes the end of an apply as lines of the event stream: a diagnostic for each failure, one line a
@@ -346,10 +372,17 @@ func OutcomesJSON(w io.Writer, outcomes []Outcome, opts Options) error {
 		}})
 	}
 	summary := map[string]any{"changes": map[string]any{"add": add, "change": change, "import": adopted, "remove": remove, "operation": "apply"}}
+	undone, n := notDone(outcomes)
+	ours := map[string]any{"not_done": n}
 	if opts.GoOn != "" {
-		summary["weir"] = map[string]any{"resume": opts.GoOn}
+		ours["resume"] = opts.GoOn
 	}
-	s.write("info", fmt.Sprintf("Apply complete! Resources: %d added, %d changed, %d destroyed.", add, change, remove), "change_summary", summary)
+	summary["weir"] = ours
+	message := fmt.Sprintf("Apply complete! Resources: %d added, %d changed, %d destroyed.", add, change, remove)
+	if n > 0 {
+		message = fmt.Sprintf("Apply ended! Resources: %d added, %d changed, %d destroyed; %s.", add, change, remove, undone)
+	}
+	s.write("info", message, "change_summary", summary)
 	return s.err
 }
 

@@ -52,6 +52,7 @@ var verbs = map[string][3]string{
 	"add":     {"+", "adding", "added"},
 	"rename":  {"~", "renaming", "renamed"},
 	"convert": {"~", "converting", "converted"},
+	"protect": {"~", "exempting", "exempted"},
 	"enable":  {"~", "enabling", "enabled"},
 	"disable": {"~", "disabling", "disabled"},
 }

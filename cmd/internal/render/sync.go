@@ -26,6 +26,7 @@ var syncGroups = []struct {
 	symbol, title string
 }{
 	{dirsync.Disable, "-", "Disabled"}, {dirsync.Delete, "-", "Deleted"}, {dirsync.Convert, "~", "Converted"}, {dirsync.Add, "+", "Added"},
+	{dirsync.Protect, "~", "Exempted from the vendor's own sync"},
 	{dirsync.Enable, "~", "Enabled"}, {dirsync.Rename, "~", "Renamed"}, {dirsync.Update, "~", "Updated"},
 }
 
@@ -162,11 +163,11 @@ func (p *printer) synced(t *Synced) {
 	p.sentencesTight(red, "Could not be read, so nothing was taken away", part.Problems)
 	for _, g := range syncGroups {
 		p.syncGroup(g.symbol, g.title, g.action, slices.DeleteFunc(slices.Clone(done), func(d *dirsync.Decision) bool {
-			return d.Action != g.action || d.Cause == dirsync.CauseDrift
+			return d.Action != g.action || madeAgain(d)
 		}))
 	}
 	p.syncGroup("+", "Made again (they vanished in Essentials, and the directory has them: drift, repaired)", dirsync.Add,
-		slices.DeleteFunc(slices.Clone(done), func(d *dirsync.Decision) bool { return d.Cause != dirsync.CauseDrift }))
+		slices.DeleteFunc(slices.Clone(done), func(d *dirsync.Decision) bool { return !madeAgain(d) }))
 	if n := r.Applied["adopt"]; n > 0 {
 		p.section("", "Recognised", plural(n, "account that exists already", "accounts that exist already"))
 	}
@@ -193,6 +194,11 @@ func (p *printer) synced(t *Synced) {
 		p.prose(dim, "  Note: ", text)
 	}
 	p.blank()
+}
+
+// madeAgain reports whether an account had vanished in Essentials while the directory has it.
+func madeAgain(d *dirsync.Decision) bool {
+	return d.Action == dirsync.Add && d.Cause == dirsync.CauseDrift
 }
 
 // syncGroup writes what was done to some accounts, each with the reason that decided.
