@@ -260,7 +260,7 @@ func (p *Part) holdAlone(req *Request, safeguard *dirsync.Safeguard, removals []
 		return
 	}
 	g := Guard{Name: "removals", Cure: fmt.Sprintf("weir apply --accept-removals %s=%d", req.Tenant.Key, len(fresh))}
-	g.Text = fmt.Sprintf("%d addresses would stop receiving; %d are allowed within %s", len(fresh), allowed, safeguard.Window)
+	g.Text = dirsync.Exceeds(len(fresh), allowed, safeguard.Window)
 	if len(used) > 0 {
 		g.Text += fmt.Sprintf(", and %d did so already", len(used))
 	}

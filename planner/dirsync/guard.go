@@ -161,8 +161,8 @@ func (d *decider) holdRemovals(s *Safeguard) {
 		}
 	}
 	h := Hold{Limit: "removals", Count: len(fresh), Used: len(used), Allowed: allowed}
-	h.Text = fmt.Sprintf("%d addresses would stop receiving; %d are allowed within %s (max_removals = %d, max_removal_percent = %s of %d active accounts)",
-		len(fresh), allowed, s.Window, s.MaxRemovals, strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.4f", s.MaxRemovalPercent), "0"), "."), d.res.OwnedActive)
+	h.Text = fmt.Sprintf("%s (max_removals = %d, max_removal_percent = %s, of %s)", Exceeds(len(fresh), allowed, s.Window),
+		s.MaxRemovals, strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.4f", s.MaxRemovalPercent), "0"), "."), Count(d.res.OwnedActive, "active account", "active accounts"))
 	if len(used) > 0 {
 		h.Text += fmt.Sprintf(", and %d did so already", len(used))
 	}
@@ -182,7 +182,7 @@ func (d *decider) holdCount(limit, attribute string, allowed int, is func(*work)
 		return
 	}
 	d.hold(Hold{Limit: limit, Count: len(works), Allowed: allowed,
-		Text:  fmt.Sprintf("%d %s are planned, and %s = %d. All of them are held.", len(works), limit, attribute, allowed),
+		Text:  fmt.Sprintf("%s planned, and %s = %d. All of them are held.", Count(len(works), strings.TrimSuffix(limit, "s")+" is", limit+" are"), attribute, allowed),
 		Paste: fmt.Sprintf("safeguard {\n  %s = %d\n}\n", attribute, len(works))}, works)
 }
 

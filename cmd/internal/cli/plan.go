@@ -305,7 +305,7 @@ func guardRemovedTenants(p *planner.Plan, o planOptions, most int) {
 		}
 		part.Guards = append(part.Guards, planner.Guard{
 			Name: "tenants_removed", Addresses: []string{part.Address},
-			Text: fmt.Sprintf("%d tenants would be taken down in one run, and %d may", len(going), most), Cure: "weir apply --accept-tenants " + keys,
+			Text: fmt.Sprintf("%s would be taken down in one run, and %d may", dirsync.Count(len(going), "tenant", "tenants"), most), Cure: "weir apply --accept-tenants " + keys,
 		})
 	}
 }

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -14,7 +15,8 @@ import (
 const streamUI = "1.2"
 
 // Events writes a plan as Terraform's JSON lines: version, drift, one planned_change an item, diagnostics for what could
-// not be read or is held, the change summary and the outputs. All lines carry the plan's time.
+// not be read, is held, stops receiving or needs a person, one weir_plan a tenant with all the rest, the change summary and
+// the outputs. All lines carry the plan's time.
 func Events(w io.Writer, p *planner.Plan) error {
 	s := newStream(w)
 	s.at = p.Created
@@ -65,6 +67,7 @@ func Events(w io.Writer, p *planner.Plan) error {
 			}
 		}
 		s.diagnostics(part)
+		s.write("info", tenantName(part.Tenant)+": "+counts(part.Summary(), len(part.Outputs)), "weir_plan", map[string]any{"weir": jsonPart(part)})
 	}
 	v := newView(p)
 	s.summary(v.Total, v.Outputs)
@@ -160,6 +163,46 @@ func (s *stream) diagnostics(part *planner.Part) {
 	}
 	for _, w := range part.Waits {
 		s.diagnostic("warning", "Waiting", w.Text, key, w.Address)
+	}
+	s.urgent(part)
+}
+
+// urgent warns of what a person must not miss: who stops receiving, by the plan or by the vendor's own sync, the limits that
+// the latter exceeds, and what nobody but a person can decide.
+func (s *stream) urgent(part *planner.Part) {
+	key := part.Tenant.Key
+	if f := forecastOf(part); f != nil && len(f.Stops) > 0 {
+		var lines []string
+		for _, stop := range f.Stops {
+			lines = append(lines, stop.Address+": "+stop.Why)
+		}
+		s.diagnostic("warning", "Stops receiving", strings.Join(lines, "\n"), key, "")
+	}
+	if v := newHostedView(part.Hosted); v != nil {
+		for _, text := range v.Risks {
+			s.diagnostic("warning", "The vendor's own sync exceeds the safeguard", text, key, "")
+		}
+		var lines []string
+		for _, stop := range v.Stops {
+			lines = append(lines, stop.Address+": "+stopText(stop))
+		}
+		if len(lines) > 0 && part.Hosted.Suspended == "" {
+			s.diagnostic("warning", "Stops receiving by the vendor's own sync", strings.Join(lines, "\n"), key, "")
+		}
+	}
+	if part.Accounts == nil {
+		return
+	}
+	for _, u := range part.Accounts.Undecided {
+		var lines []string
+		for _, r := range u.Reasons {
+			lines = append(lines, reasonText(r))
+		}
+		detail := strings.Join(lines, "; ")
+		if len(u.Blocks) > 0 {
+			detail += "\n\nWrite one of these:\n\n" + strings.Join(u.Blocks, "\n\n")
+		}
+		s.diagnostic("warning", "A person must decide", u.Address+": "+detail, key, "")
 	}
 }
 

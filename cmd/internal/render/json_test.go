@@ -120,7 +120,7 @@ func TestEventsAreTerraforms(t *testing.T) {
 			t.Errorf("summary %+v", l.Changes)
 		}
 	}
-	for kind, want := range map[string]int{"version": 1, "planned_change": 7 + 40, "resource_drift": 3, "change_summary": 1, "outputs": 1, "diagnostic": 6} {
+	for kind, want := range map[string]int{"version": 1, "planned_change": 7 + 40, "resource_drift": 3, "change_summary": 1, "outputs": 1, "diagnostic": 8, "weir_plan": 5} {
 		if types[kind] != want {
 			t.Errorf("%d lines of type %s, want %d", types[kind], kind, want)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/weir-project/weir/planner"
 	"github.com/weir-project/weir/planner/apply"
 	"github.com/weir-project/weir/planner/dirsync"
+	"github.com/weir-project/weir/planner/dirsync/hosted"
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/resource"
 )
@@ -108,6 +109,57 @@ func TestRootModuleIsNoTenant(t *testing.T) {
 		}
 		if !strings.Contains(b.String(), row.want) {
 			t.Errorf("not said: %q in\n%s", row.want, b.String())
+		}
+	}
+}
+
+// TestWhySomebodyLoses: of what takes something away a plan says why, and not only what it means.
+func TestWhySomebodyLoses(t *testing.T) {
+	kate := &directory.Account{Address: "kate@c.example", Type: directory.EndUser, Active: true}
+	for _, action := range []dirsync.Action{dirsync.Disable, dirsync.Delete, dirsync.Convert} {
+		p := &planner.Plan{ID: "p", Parts: []*planner.Part{{Tenant: identity("contoso"), AccountPolicy: "sync_policy.p", Status: planner.Ready,
+			Accounts: &dirsync.Result{Decisions: []dirsync.Decision{{Action: action, Address: kate.Address, Before: kate, After: kate, Cause: dirsync.CauseDirectory,
+				Reasons: []dirsync.Reason{{Text: "Its directory object 1 is gone."}, {Rule: "R25", Text: "The policy says gone = x."}, {Text: "It comes of it."}}}}}}}}
+		everywhere(t, p, "the policy says gone = x (R25); it comes of it")
+	}
+}
+
+// TestEventsTellAll: the event stream has what the text refers readers to it for, and warns of what a person must see.
+func TestEventsTellAll(t *testing.T) {
+	part := risky("r1")
+	part.AccountPolicy = "sync_policy.p"
+	part.Notes = []string{"worth reading"}
+	part.Hosted.Risks = []hosted.Risk{{Limit: "removals", Text: "80 addresses would stop receiving, and 5 may"}}
+	part.Forecast.Stops = []dirsync.Stop{{Address: "old@gone.example", Why: "its domain is relayed no more"}}
+	part.Accounts = &dirsync.Result{Undecided: []dirsync.Undecided{{Address: "desk@r1.example", Reasons: []dirsync.Reason{{Rule: "R40", Text: "somebody has it"}}, Blocks: []string{"exemption \"desk\" {}"}}}}
+	var b bytes.Buffer
+	if err := Events(&b, &planner.Plan{ID: "p", Parts: []*planner.Part{part}}); err != nil {
+		t.Fatal(err)
+	}
+	var warned, plan string
+	for line := range strings.Lines(b.String()) {
+		var e struct {
+			Level string `json:"@level"`
+			Type  string `json:"type"`
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Level == "warn" {
+			warned += line
+		}
+		if e.Type == "weir_plan" {
+			plan += line
+		}
+	}
+	for _, want := range []string{"desk@r1.example", "somebody has it", "80 addresses would stop receiving", "old@gone.example", "kate@r1.example"} {
+		if !strings.Contains(warned, want) {
+			t.Errorf("no warning says %q:\n%s", want, warned)
+		}
+	}
+	for _, want := range []string{"worth reading", "kate@r1.example", "its sign-in is blocked", "old@gone.example", "desk@r1.example", `"tenant":"r1"`} {
+		if !strings.Contains(plan, want) {
+			t.Errorf("the event of the tenant does not say %q:\n%s", want, plan)
 		}
 	}
 }

@@ -438,9 +438,15 @@ func decisionItem(d *dirsync.Decision, symbol string) accountItem {
 		out.Because = []string{accountCause(d.Cause), reasonText(last)}
 	case last.Text != "":
 		out.Because = []string{reasonText(last)}
+		if n := len(d.Reasons); n > 1 && takes[d.Action] {
+			out.Because = []string{reasonText(d.Reasons[n-2]), reasonText(last)}
+		}
 	}
 	return out
 }
+
+// takes are the actions of which the last link of the chain says what comes of them, and the one before it why.
+var takes = map[dirsync.Action]bool{dirsync.Disable: true, dirsync.Delete: true, dirsync.Convert: true}
 
 func accountCause(cause string) string {
 	switch cause {

@@ -86,7 +86,7 @@ func (p *Prediction) Risks(m Measure) []Risk {
 			Text: fmt.Sprintf("%d of %d active admin accounts would go, and min_admins = %d must remain", n, m.Admins, m.Safeguard.MinAdmins)})
 	}
 	if allowed := m.Safeguard.AllowedRemovals(m.Active); len(leaving) > 0 && len(used)+len(leaving) > allowed {
-		text := fmt.Sprintf("%d addresses would stop receiving, and %d may", len(leaving), allowed)
+		text := fmt.Sprintf("%s would stop receiving, and %d may", dirsync.Count(len(leaving), "address", "addresses"), allowed)
 		if len(used) > 0 {
 			text += fmt.Sprintf(", of which %d did already", len(used))
 		}
