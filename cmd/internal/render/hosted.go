@@ -386,6 +386,9 @@ func (m *markdown) hosted(v *hostedView) {
 			if it.Text != "" && g.Title != "Exempt" {
 				entry += " " + m.text(it.Text)
 			}
+			if it.Doubt {
+				entry += " (either, or: see below)"
+			}
 			list = append(list, entry)
 		}
 		m.f("- %s: %d\n", g.Title, len(g.Items))

@@ -22,6 +22,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"detail":  func(id resource.Identity) string { _, d := headline(id); return SafeText(strings.Join(d, ", ")) },
 	"counts":  counts,
 	"ofthese": ofThese,
+	"strays":  strayText,
 	"cell":    cell,
 	"verdict": func(v *view) string { return strings.ReplaceAll(verdict(v), "**", "") },
 	"status":  statusText,

@@ -371,6 +371,9 @@ func (m *markdown) details(t *tenantView) {
 		}
 		m.f("Left alone: %s.\n\n", strings.Join(parts, ", "))
 	}
+	if n := len(t.Strays); n > 0 {
+		m.f("%s\n\n", strayText(n))
+	}
 	m.hosted(t.Hosted)
 	if len(t.Outputs) > 0 {
 		m.f("**Outputs**\n\n| output | now | planned |\n|---|---|---|\n")

@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/weir-project/weir/planner"
+	"github.com/weir-project/weir/planner/dirsync"
 	"github.com/weir-project/weir/planner/dirsync/hosted"
 	"github.com/weir-project/weir/providers/directory"
 	"github.com/weir-project/weir/providers/resource"
@@ -137,4 +138,28 @@ func TestSimulatedIsSaid(t *testing.T) {
 			t.Errorf("%s says it of a live one", name)
 		}
 	}
+}
+
+// TestDoubtsAreMarked: an item of the vendor's own run that depends on what cannot be read is marked where it stands.
+func TestDoubtsAreMarked(t *testing.T) {
+	part := risky("r1")
+	part.Hosted.Doubts = []hosted.Doubt{{Fact: hosted.FlipSwitch, Not: part.Hosted.Items[:1]}}
+	everywhere(t, &planner.Plan{ID: "p", Parts: []*planner.Part{part}}, "either, or: see below")
+	for name, out := range forPeople(t, &planner.Plan{ID: "p", Parts: []*planner.Part{part}}) {
+		if name != "text" && !strings.Contains(out, "1 address may stop receiving by the vendor's own sync") {
+			t.Errorf("the verdict of %s does not tell it:\n%s", name, out)
+		}
+	}
+	for name, out := range forPeople(t, &planner.Plan{ID: "p", Parts: []*planner.Part{risky("r1")}}) {
+		if strings.Contains(out, "either, or: see below") {
+			t.Errorf("%s doubts what is sure", name)
+		}
+	}
+}
+
+// TestStraysAreTold: accounts that nobody manages are told of in every form.
+func TestStraysAreTold(t *testing.T) {
+	part := risky("r1")
+	part.Accounts = &dirsync.Result{Strays: []string{"old@r1.example", "older@r1.example"}}
+	everywhere(t, &planner.Plan{ID: "p", Parts: []*planner.Part{part}}, "2 accounts have no directory entry and nobody manages them")
 }

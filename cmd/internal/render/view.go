@@ -542,6 +542,11 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// strayText says how many accounts nobody manages.
+func strayText(n int) string {
+	return plural(n, "account has", "accounts have") + " no directory entry and nobody manages " + they(n) + "; Weir leaves " + they(n) + " alone."
+}
+
 // headline names a tenant: its name, key and primary domain.
 func headline(id resource.Identity) (title string, detail []string) {
 	if id.Key == "" {
