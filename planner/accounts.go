@@ -82,7 +82,7 @@ func (p *Part) accounts(req *Request, objects *Objects, removals []*removal) {
 	p.Notes = append(p.Notes, p.Accounts.Notes...)
 	p.noteSkips()
 	p.Notes = append(p.Notes, unregistered(p.Accounts.Unregistered)...)
-	p.Problems = append(p.Problems, p.Accounts.Problems...)
+	p.addProblems(req.Observed, p.Accounts.Problems)
 	for _, w := range p.Accounts.Waits {
 		p.Waits = append(p.Waits, Wait{Address: AccountAddress(p.AccountPolicy, w.Address), Text: w.Text})
 	}

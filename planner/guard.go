@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -386,33 +385,6 @@ func proofs(o *Observation) []directory.Proof {
 	}
 	if o.Accounts != nil {
 		out = append(out, o.Accounts.Proof)
-	}
-	return out
-}
-
-// problems lists what could not be read, in full sentences.
-func problems(o *Observation) []string {
-	var out []string
-	for name, r := range o.Objects {
-		if r.Err != nil {
-			out = append(out, fmt.Sprintf("objects of type %s could not be read: %v", name, r.Err))
-		}
-	}
-	sort.Strings(out)
-	if o.DirectoryErr != nil {
-		out = append(out, fmt.Sprintf("the directory could not be read: %v", o.DirectoryErr))
-	}
-	if o.Directory != nil && !o.Directory.Proof.Complete {
-		out = append(out, "the read of the directory is not complete: "+o.Directory.Proof.Problem)
-	}
-	if o.Directory != nil && o.Directory.KindsErr != nil {
-		out = append(out, fmt.Sprintf("mailbox kinds could not be read from Exchange Online: %v", o.Directory.KindsErr))
-	}
-	if o.AccountsErr != nil {
-		out = append(out, fmt.Sprintf("the accounts could not be read: %v", o.AccountsErr))
-	}
-	if o.Accounts != nil && !o.Accounts.Proof.Complete {
-		out = append(out, "the read of the accounts is not complete: "+o.Accounts.Proof.Problem)
 	}
 	return out
 }

@@ -104,7 +104,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 	if reading.Err != nil {
 		c.Action = Unknown
 		c.Wanted = want
-		c.Reasons = append(c.Reasons, "could not be read: "+reading.Err.Error())
+		c.Reasons = append(c.Reasons, "could not be read, as is said of all "+inst.Type.Name+" objects")
 		c.After = o.remembered(inst.Type, prior, want)
 		if o.req.Sync && prior != nil {
 			c.After = overlay(table, want, cty.NilVal, prior.Values) // what was applied is known without reading

@@ -154,7 +154,7 @@ func (d *decider) prepare() {
 	d.known = knowns(d.req.Known, d.p.Address)
 
 	if r := d.req.Directory; r == nil {
-		d.problem("the directory could not be read")
+		d.problem(DirectoryUnread)
 	} else {
 		d.entries, d.byID, d.twice = entries(r.Entries)
 		d.groups = groupEntries(r)

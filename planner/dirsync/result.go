@@ -167,6 +167,9 @@ type Binding struct {
 	ObjectID        string
 }
 
+// DirectoryUnread is the problem of a tenant whose directory could not be read.
+const DirectoryUnread = "the directory could not be read"
+
 // Forecast counts billable seats: active accounts that are neither functional nor marked not billable.
 type Forecast struct{ Before, After int }
 

@@ -167,7 +167,7 @@ func TestEachFlipFlips(t *testing.T) {
 			checkFlip(t, req, address, f)
 		}
 	})
-	if found < 100 {
+	if found < 30 { // some 110 as a rule
 		t.Errorf("only %d flips were found", found)
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-
+	"github.com/weir-project/weir/providers/internal/identity"
 	"github.com/weir-project/weir/providers/internal/transport"
 	"github.com/weir-project/weir/providers/resource"
 )
@@ -34,13 +33,9 @@ func failure(op, subject, need string, err error) error {
 		e.Hint = answer.hint(need)
 	case errors.As(err, &ambiguous):
 		e.Kind, e.Status, e.Request, e.Err = resource.ErrAmbiguous, ambiguous.Status, ambiguous.RequestID, ambiguous
+	case identity.Explain(e, err):
 	case errors.As(err, &credential):
 		e.Kind, e.Err = resource.ErrUnavailable, credential
-		var refused *azidentity.AuthenticationFailedError
-		if errors.As(err, &refused) && refused.RawResponse != nil && refused.RawResponse.StatusCode < http.StatusInternalServerError {
-			e.Kind = resource.ErrDenied
-			e.Hint = "Check tenant, client_id and credential of the microsoft provider, and that the application is consented to in this tenant"
-		}
 	case errors.Is(err, context.Canceled):
 		e.Err = err
 	default:

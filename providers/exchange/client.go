@@ -124,7 +124,7 @@ func (c *Client) invoke(ctx context.Context, q *call) (*result, error) {
 		target.RawQuery = "$select=" + url.QueryEscape(strings.Join(q.fields, ","))
 	}
 	out := &result{}
-	links, seen := map[string]bool{}, map[identity]bool{}
+	links, seen := map[string]bool{}, map[rowKey]bool{}
 	at := target.String()
 	for page := 1; ; page++ {
 		a, answered, err := c.post(ctx, q, at, body)
@@ -233,16 +233,16 @@ func (c *Client) post(ctx context.Context, q *call, at string, body []byte) (*an
 // row is one object of an answer, without the annotations.
 type row map[string]json.RawMessage
 
-// identity tells objects of one answer apart.
-type identity [16]byte
+// rowKey tells objects of one answer apart.
+type rowKey [16]byte
 
-// identityOf is of the Guid, or of whatever else tells an object apart.
-func identityOf(key string) identity {
+// rowKeyOf is of the Guid, or of whatever else tells an object apart.
+func rowKeyOf(key string) rowKey {
 	if id, err := uuid.Parse(key); err == nil {
-		return identity(id)
+		return rowKey(id)
 	}
 	sum := sha256.Sum256([]byte(key))
-	return identity(sum[:16])
+	return rowKey(sum[:16])
 }
 
 func (r row) key() string {
@@ -259,7 +259,7 @@ func (r row) key() string {
 // answer is one page.
 type answer struct {
 	rows     []row
-	keys     []identity
+	keys     []rowKey
 	next     string
 	warnings []string
 	at       time.Time // by the service's clock
@@ -291,11 +291,11 @@ func readAnswer(r *jsonstream.Reader, each func(*jsonstream.Reader) (string, err
 				if each != nil {
 					key, err := each(r)
 					object = err
-					a.keys = append(a.keys, identityOf(key))
+					a.keys = append(a.keys, rowKeyOf(key))
 					return err
 				}
 				one, err := readRow(r)
-				a.rows, a.keys = append(a.rows, one), append(a.keys, identityOf(one.key()))
+				a.rows, a.keys = append(a.rows, one), append(a.keys, rowKeyOf(one.key()))
 				return err
 			})
 		case "@odata.nextLink":

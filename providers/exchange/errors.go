@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/weir-project/weir/providers/internal/identity"
 	"github.com/weir-project/weir/providers/internal/transport"
 	"github.com/weir-project/weir/providers/resource"
 )
@@ -146,8 +147,8 @@ func unanswered(q *call, err error) error {
 	var lost *transport.AmbiguousError
 	var credential *transport.CredentialError
 	switch {
-	case errors.As(err, &credential):
-		e.Kind, e.Hint = resource.ErrDenied, "Check the credential of the microsoft provider"
+	case identity.Explain(e, err):
+	case errors.As(err, &credential): // nothing was sent
 	case errors.As(err, &lost) && lost.Status == http.StatusTooManyRequests && !q.changes():
 		e.Kind, e.Status = resource.ErrThrottled, lost.Status
 	case q.changes() && !unsent(err):

@@ -56,14 +56,21 @@ func (e *Error) Error() string {
 	if e.Attribute != "" {
 		fmt.Fprintf(&b, " (%s)", e.Attribute)
 	}
-	reason := e.Detail
-	if reason == "" && e.Err != nil {
-		reason = e.Err.Error()
+	fmt.Fprintf(&b, ": %s", e.Reason())
+	return b.String()
+}
+
+// Reason is what Error says without operation and subject: why it failed, and what helps.
+func (e *Error) Reason() string {
+	var b strings.Builder
+	switch {
+	case e.Detail != "":
+		b.WriteString(e.Detail)
+	case e.Err != nil && e.Err.Error() != "":
+		b.WriteString(e.Err.Error())
+	case e.Kind != nil:
+		b.WriteString(e.Kind.Error())
 	}
-	if reason == "" && e.Kind != nil {
-		reason = e.Kind.Error()
-	}
-	fmt.Fprintf(&b, ": %s", reason)
 	if e.Status != 0 {
 		fmt.Fprintf(&b, " (HTTP %d", e.Status)
 		if e.Request != "" {

@@ -472,10 +472,10 @@ func (p *printer) total(v *view) {
 		p.line("Nothing has been changed yet (R41). To carry this out:")
 		p.blank()
 		p.line("    ", p.style(cyan, command(v.Plan, p.o)))
+	case v.Errored+v.Unreadable > 0: // also when something is held: it may wait for that
+		p.line("Repair what is named above, then plan again.")
 	case v.Total.Held+v.Total.AccountsHeld > 0:
 		p.line("Everything is held. Write what lets it pass (above), then plan again.")
-	case v.Errored+v.Unreadable > 0:
-		p.line("Repair what is named above, then plan again.")
 	}
 }
 

@@ -61,7 +61,8 @@ type Options struct {
 // maxFile is more than any certificate or token needs, in bytes.
 const maxFile = 1 << 20
 
-// New returns the credential. Nothing is sent yet. Errors say which option is wrong and never hold a secret.
+// New returns the credential. Nothing is sent yet. Errors say which option is wrong and never hold a secret; those of the
+// credential are *Error.
 func New(o Options) (azcore.TokenCredential, error) {
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
@@ -93,7 +94,7 @@ func New(o Options) (azcore.TokenCredential, error) {
 	if err != nil {
 		return nil, fmt.Errorf("credential %q: %s", o.Kind, transport.Redact(err.Error()))
 	}
-	return credential, nil
+	return explained{credential, o.TenantID}, nil
 }
 
 // reading sends requests that only read: a token may be asked for as often as one likes.
@@ -101,7 +102,11 @@ type reading struct{ client *http.Client }
 
 // Do implements policy.Transporter.
 func (r reading) Do(request *http.Request) (*http.Response, error) {
-	return r.client.Do(request.WithContext(transport.Reading(request.Context())))
+	response, err := r.client.Do(request.WithContext(transport.Reading(request.Context())))
+	if err != nil {
+		note(request, err)
+	}
+	return response, err
 }
 
 func (o Options) make(options azcore.ClientOptions) (azcore.TokenCredential, error) {
