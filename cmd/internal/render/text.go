@@ -392,7 +392,7 @@ func (p *printer) facts(t *tenantView) {
 		p.prose(dim, "  ", "Forecast: "+t.Forecast.Quiet+".")
 	}
 	if len(t.Strays) > 0 {
-		p.prose(dim, "  ", plural(len(t.Strays), "account has", "accounts have")+" no directory entry and nobody manages "+they(len(t.Strays))+"; Weir leaves "+they(len(t.Strays))+" alone.")
+		p.prose(dim, "  ", strayText(len(t.Strays)))
 	}
 	unchanged := ""
 	if t.Part.Unchanged > 0 {
