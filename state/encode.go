@@ -171,10 +171,14 @@ func DecodeBatch(packed []byte) (Batch, error) {
 	return b, nil
 }
 
+// packWindow is how far back a part refers to itself, bytes. What repeats in accounts is near; the packer lives as long as
+// the process, and with the default it would hold 18 MB.
+const packWindow = 1 << 20
+
 // The packer is made once, and safe for concurrent use that way; unpackers are used again, since making one costs more
 // than a slot of the journal.
 var (
-	packer, _ = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	packer, _ = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(packWindow))
 	unpackers = sync.Pool{New: func() any {
 		r, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxDecoded), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 		if err != nil {
