@@ -296,56 +296,68 @@ func (r *run) accountIs(item planner.Item) bool {
 	return dirsync.Hash(reading.Accounts[i]) == item.Wanted
 }
 
+// bookkeepingBatch is how many records are made and written at once, some full slots of the journal: a takeover has one for
+// everybody.
+const bookkeepingBatch = 2000
+
 // bookkeeping records what needs no vendor call: adoptions, grace clocks, records brought up to date and forgotten.
 func (r *run) bookkeeping(ctx context.Context, result *dirsync.Result) error {
 	policy := r.Part.AccountPolicy
-	var outcomes []state.Outcome
-	put := func(action string, a *state.Account) {
-		outcomes = append(outcomes, state.Outcome{
+	put := func(action string, a *state.Account) state.Outcome {
+		return state.Outcome{
 			Op: r.Operation(), Address: policy, Mail: a.Address, Type: "account", Action: action, Result: state.Done, Account: a, Time: r.Now(),
-		})
+		}
 	}
-	forget := func(address string) {
-		outcomes = append(outcomes, state.Outcome{
+	forget := func(address string) state.Outcome {
+		return state.Outcome{
 			Op: r.Operation(), Address: policy, Mail: address, Type: "account", Action: "forget", Result: state.Done, Deleted: true, Time: r.Now(),
-		})
+		}
 	}
+	var outcomes, last []state.Outcome
 	for _, l := range result.Links {
 		// Two accounts may have changed places: every old record goes before the first new one comes.
 		if l.From != "" && l.From != l.Address {
-			forget(l.From)
+			outcomes = append(outcomes, forget(l.From))
 		}
-	}
-	for _, l := range result.Links {
-		put("adopt", remembered(l.Remember(policy), nil))
 	}
 	for _, c := range result.Clocks {
 		if old := r.stateAccount(c.Address); old != nil {
 			a := *old
 			a.GoneSince = c.GoneSince
-			put("clock", &a)
+			last = append(last, put("clock", &a))
 		}
 	}
 	for _, address := range result.Forget {
-		forget(address)
+		last = append(last, forget(address))
 	}
-	if len(outcomes) > 0 || len(result.Decisions) > 0 {
+	adopted := len(result.Links)
+	if adopted > 0 || len(last) > 0 || len(result.Decisions) > 0 {
 		// Records are brought up to date only along with something else: an apply with nothing to do writes nothing.
 		for _, k := range result.Learned {
-			put("learn", remembered(k, r.stateAccount(k.Address)))
+			last = append(last, put("learn", remembered(k, r.stateAccount(k.Address))))
 		}
 	}
-	if len(outcomes) == 0 {
-		return nil
+	for i := range result.Links {
+		outcomes = append(outcomes, put("adopt", remembered(result.Links[i].Remember(policy), nil)))
+		if len(outcomes) < bookkeepingBatch {
+			continue
+		}
+		if err := r.record(ctx, outcomes...); err != nil {
+			return err
+		}
+		outcomes = nil
 	}
-	if err := r.record(ctx, outcomes...); err != nil {
+	if err := r.record(ctx, append(outcomes, last...)...); err != nil {
 		return err
 	}
-	if len(result.Links) > 0 {
+	if adopted > 0 {
 		r.mu.Lock()
-		r.report.Applied["adopt"] += len(result.Links)
+		r.report.Applied["adopt"] += adopted
 		r.mu.Unlock()
-		r.event(Event{Address: policy, Kind: Finished, Action: "adopt", Count: len(result.Links)})
+		r.event(Event{Address: policy, Kind: Finished, Action: "adopt", Count: adopted})
+	}
+	if !r.Plan.Sync {
+		result.Links = nil // state has them now; the part of a sync is shown afterwards
 	}
 	return nil
 }

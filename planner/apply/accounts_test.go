@@ -294,6 +294,48 @@ func TestGroupsAreConfirmed(t *testing.T) {
 	}
 }
 
+// TestTakeoverIsRemembered: the adoptions of a takeover are recorded some at a time, in order, and are let go of then. The part of
+// a sync is shown afterwards and keeps them.
+func TestTakeoverIsRemembered(t *testing.T) {
+	for _, sync := range []bool{false, true} {
+		result := &dirsync.Result{Clocks: []dirsync.Clock{{Address: "gone@t.example", GoneSince: noon}}, Forget: []string{"old@t.example"}}
+		const many = 4500
+		for i := range many {
+			result.Links = append(result.Links, dirsync.Link{Address: fmt.Sprintf("u%04d@t.example", i), UID: i + 1, ObjectID: fmt.Sprint("o", i)})
+		}
+		// Two accounts changed places.
+		result.Links[1].From, result.Links[many-1].From = result.Links[many-1].Address, result.Links[1].Address
+		j := newJournal()
+		for _, address := range []string{"gone@t.example", "old@t.example", result.Links[1].Address, result.Links[many-1].Address} {
+			j.durable.Accounts.Put(&state.Account{Address: address, Policy: "sync_policy.p"})
+		}
+		working := j.durable.Clone()
+		report, err := apply.Run(t.Context(), apply.Request{
+			Part: &planner.Part{AccountPolicy: "sync_policy.p", Accounts: result}, Plan: planner.Request{Observed: &planner.Observation{At: noon}, Sync: sync},
+			Accounts: newWriter(), Secrets: &secrets.Run{}, Journal: j, State: working, Operation: numbered("op-"), Now: func() time.Time { return noon },
+		})
+		if err != nil || report.Applied["adopt"] != many {
+			t.Fatalf("%v: %v", err, report.Applied)
+		}
+		for _, s := range []*state.State{j.durable, working} {
+			if s.Accounts.Len() != many+1 || s.Accounts.Get("old@t.example") != nil || !s.Accounts.Get("gone@t.example").GoneSince.Equal(noon) {
+				t.Errorf("%d accounts are remembered, want %d", s.Accounts.Len(), many+1)
+			}
+			for i := range many {
+				if a := s.Accounts.Get(fmt.Sprintf("u%04d@t.example", i)); a == nil || a.UID != i+1 || a.ObjectID != fmt.Sprint("o", i) {
+					t.Fatalf("account %d is remembered as %+v", i, a)
+				}
+			}
+		}
+		if writes := -1 - j.failAfter; writes != 3+1 { // the last says what the apply went by
+			t.Errorf("%d writes of %d adoptions", writes, many)
+		}
+		if kept := len(result.Links); kept != map[bool]int{false: 0, true: many}[sync] {
+			t.Errorf("sync %v: %d adoptions stay", sync, kept)
+		}
+	}
+}
+
 func TestExemptionsAreBound(t *testing.T) {
 	w, j := newWriter(account(directory.EndUser)), newJournal()
 	j.durable.Objects = map[string]*state.Object{"exemption.e": {Address: "exemption.e", Type: "exemption",
