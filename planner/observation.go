@@ -28,6 +28,16 @@ type Observation struct {
 	At time.Time
 }
 
+// WithoutPeople is the observation without the entries and groups of the directory, which are the largest part of it: for an
+// apply, which has decided about everybody. Nothing can be decided on what is left of the directory.
+func (o *Observation) WithoutPeople() *Observation {
+	rest := *o
+	if rest.Directory != nil {
+		rest.Directory = &directory.Reading{Proof: directory.Proof{Problem: "who is in it was decided about and let go of"}}
+	}
+	return &rest
+}
+
 // Reading is one type's live objects, or why they are unknown.
 type Reading struct {
 	Live []resource.Live

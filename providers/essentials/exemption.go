@@ -47,7 +47,7 @@ func exemptionType() *resource.Type {
 		Adoption:  "address by address: what the block stands for and somebody exempted before is the block's part of the one list",
 		Serial:    true, // they share one list
 		Project:   projectExemption,
-		Customize: customizeExemption,
+		Customize: customizeExemption, FromDirectory: true,
 		List: func(ctx context.Context, conn *resource.Conn) ([]resource.Live, error) {
 			c, org, err := clientOf(conn)
 			if err != nil {

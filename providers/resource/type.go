@@ -55,6 +55,9 @@ type Type struct {
 	// Customize amends the planned value: computed attributes that follow from configuration and vendor data, rotation
 	// that falls due, checks that need more than one attribute. It must be pure. nil means nothing to amend.
 	Customize func(*PlanRequest) error
+	// FromDirectory says that Customize asks PlanRequest.Directory. An apply plans every block once more, and keeps a large
+	// directory for that only where some block may ask; elsewhere Directory is nil then.
+	FromDirectory bool
 
 	// Withhold gives the value to write at first when a part of the planned one must not take effect before everything else
 	// of the tenant is done: live is null when there is no object yet. ok is false when nothing has to wait. The rest is
