@@ -512,6 +512,10 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	if planned.Status == planner.Errored || len(reviewed.Items) == 0 && len(planned.Outputs) == 0 && !planned.Bookkeeping && !skips {
 		return &applied{part: planned, report: &apply.Report{LeftOut: apply.Omitted(planned)}, values: w.untouched(ctx, u, planned, o)}, nil
 	}
+	promised := promises(planned)
+	if planned.Accounts != nil && !o.sync {
+		planned.Accounts.Links = nil // those of a takeover are everybody, and everybody is read again
+	}
 	tenant, err := w.bucket.Tenant(stateKey(u.key))
 	if err != nil {
 		return nil, err
@@ -539,7 +543,7 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 	stop := context.AfterFunc(ctx, func() { cancel(errors.New("interrupted")) })
 	defer stop()
 	defer cancel(nil)
-	working := lease.State().Clone()
+	working := lease.State()
 	defer func() {
 		err = errors.Join(err, giveBack(lease, done))
 		if cause := context.Cause(lease.Context()); err != nil && errors.Is(cause, store.ErrLost) && !errors.Is(err, store.ErrLost) {
@@ -588,13 +592,16 @@ func (w *workspace) applyUnit(ctx context.Context, u *unit, planned *planner.Par
 		reviewed = part.Review() // nobody reviews an hourly run: what is decided now is what is done
 	} else {
 		if part.Accounts != nil {
-			bounded(part, planned)
+			bounded(part, promised)
 		}
 		part.CollideAs(planned)
 		part.StayHeld(planned)
 		if err := w.introduce(leaseCtx, lease, working, u); err != nil {
 			return nil, err
 		}
+	}
+	if !w.derives(prior) {
+		req.Observed, req.Facts = req.Observed.WithoutPeople(), nil
 	}
 	leaseCtx = providers.Permit(leaseCtx, lease.MayBegin)
 	run := apply.Request{
@@ -647,30 +654,28 @@ func (w *workspace) rebuildRemoved(ctx context.Context, u *unit, o planOptions, 
 	return nil, nil, fmt.Errorf("no removed block names tenant %q any more", u.key)
 }
 
-// bounded keeps the account bookkeeping of a fresh decision to what was planned: adoptions that nobody saw wait for
-// the next plan.
-func bounded(part, planned *planner.Part) {
+// promises are the addresses of the accounts that state is to have by a reviewed part: those that it adopts, and those that
+// it makes, since an account that an earlier run made and could not remember is the one that was reviewed.
+func promises(planned *planner.Part) map[string]bool {
+	out := map[string]bool{}
 	if planned.Accounts == nil {
-		part.Accounts.Links = nil
-		return
+		return out
 	}
-	seen := map[string]bool{}
-	for _, l := range planned.Accounts.Links {
-		seen[l.Address] = true
+	for i := range planned.Accounts.Links {
+		out[planned.Accounts.Links[i].Address] = true
 	}
 	for i := range planned.Accounts.Decisions {
-		// An account that an earlier run made and could not remember is the one that was reviewed.
 		if d := &planned.Accounts.Decisions[i]; d.Action == dirsync.Add && d.After != nil {
-			seen[d.After.Address] = true
+			out[d.After.Address] = true
 		}
 	}
-	kept := part.Accounts.Links[:0]
-	for _, l := range part.Accounts.Links {
-		if seen[l.Address] {
-			kept = append(kept, l)
-		}
-	}
-	part.Accounts.Links = kept
+	return out
+}
+
+// bounded keeps the account bookkeeping of a fresh decision to what was planned: adoptions that nobody saw wait for
+// the next plan.
+func bounded(part *planner.Part, promised map[string]bool) {
+	part.Accounts.Links = slices.DeleteFunc(part.Accounts.Links, func(l dirsync.Link) bool { return !promised[l.Address] })
 }
 
 // introduce records who the tenant is, where that changed since the state was last written.

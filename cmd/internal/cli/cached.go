@@ -181,6 +181,7 @@ func (w *workspace) partOf(ctx context.Context, u *unit, req *planner.Request) (
 		return part, diags
 	}
 	u.connected.Distrust()
+	req.Observed.Directory, req.Facts = nil, nil // a large directory is not to be in memory twice
 	req.Observed.Directory, req.Observed.DirectoryErr = u.connected.Directory(ctx)
 	if req.Observed.Directory != nil {
 		req.Observed.Directory.Notes = append(req.Observed.Directory.Notes, "the directory was read in full: "+doubt)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 	"weak"
@@ -97,4 +99,113 @@ func TestPlanLetsGoOfWhatWasRead(t *testing.T) {
 			runtime.KeepAlive(plan)
 		})
 	}
+}
+
+// TestApplyLetsGoOfWhatWasRead: a takeover has a record for everybody, decides about many, and so reads the directory in full
+// once more although it was kept. Each of these is as large as the directory itself, and none may stay beside the next.
+func TestApplyLetsGoOfWhatWasRead(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "scale", "main.weir.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const exemption = `
+exemption "e" {
+  tenant    = tenant.large
+  addresses = ["nobody@customer-1.example"]
+  reason    = "a block that may ask who is in the directory"
+  owner     = "t@customer-1.example"
+  expires   = "2099-01-01"
+}
+`
+	for name, more := range map[string]string{"nothing else asks who is in the directory": "", "a block may ask": exemption} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "main.weir.hcl"), append(slices.Clone(text), more...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			a := &App{Stdout: io.Discard, Stderr: io.Discard, Env: func(string) (string, bool) { return "", false }, Dir: dir, Now: time.Now, Random: rand.Reader, secrets: providers.Secrets()}
+			ctx := context.Background()
+			w, err := a.open(ctx, configFlags{simulationFlags: simulationFlags{simulate: true, world: "generate:users=1000,groups=5,seed=7,onboarded=true"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := w.close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			plan, _, err := w.plan(ctx, planOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			part := plan.Parts[0]
+			links := weak.Make(&part.Accounts.Links[0])
+			units, err := w.units()
+			if err != nil {
+				t.Fatal(err)
+			}
+			u := units[0]
+			if u.connected, err = w.connect(u); err != nil {
+				t.Fatal(err)
+			}
+			var entries []weak.Pointer[directory.Entry]
+			left := func() (n int) {
+				runtime.GC()
+				for _, e := range entries {
+					if e.Value() != nil {
+						n++
+					}
+				}
+				return n
+			}
+			read, readings := u.connected.Directory, 0
+			u.connected.Directory = func(ctx context.Context) (*directory.Reading, error) {
+				if readings++; readings == 2 {
+					if n := left(); n > 0 {
+						t.Errorf("%d of %d entries stay while the directory is read in full", n, len(entries))
+					}
+					if links.Value() != nil {
+						t.Error("the adoptions of the plan stay while the directory is read again")
+					}
+				}
+				reading, err := read(ctx)
+				if err != nil {
+					return nil, err
+				}
+				entries = entries[:0]
+				for _, e := range reading.Entries {
+					entries = append(entries, weak.Make(e))
+				}
+				return reading, nil
+			}
+			writes := &firstWrite{AccountWriter: u.connected.Writer, first: func() {
+				if n := left(); n > 0 != (more != "") {
+					t.Errorf("%d of %d entries stay while accounts are written", n, len(entries))
+				}
+			}}
+			u.connected.Writer = writes
+			done, err := w.applyUnit(ctx, u, part, applyFlags{}, planOptions{}, carried{}, a.progress(), nil)
+			if err != nil || !done.report.Complete() {
+				t.Fatalf("%v: %+v", err, done)
+			}
+			if written := done.report.Applied["convert"]; readings != 2 || len(entries) < 1000 || written == 0 || !writes.done {
+				t.Errorf("%d readings of %d entries, %d accounts written", readings, len(entries), written)
+			}
+			runtime.KeepAlive(plan)
+		})
+	}
+}
+
+// firstWrite calls first before the first account is changed.
+type firstWrite struct {
+	directory.AccountWriter
+	once  sync.Once
+	first func()
+	done  bool
+}
+
+func (w *firstWrite) Update(ctx context.Context, before, after *directory.Account) (*directory.Account, error) {
+	w.once.Do(func() { w.first(); w.done = true })
+	return w.AccountWriter.Update(ctx, before, after)
 }

@@ -322,6 +322,20 @@ func (q *questions) settle(prior *state.State) {
 	q.mail = used["domain"] || used["m365_connector"] || used["tenant"]
 }
 
+// derives reports whether a block, or what state has of one, may ask who is in the directory whenever it is planned.
+func (w *workspace) derives(prior *state.State) bool {
+	types := w.graph.Types()
+	for _, obj := range prior.Objects {
+		types[obj.Type] = true
+	}
+	for name := range types {
+		if t := w.registry.Type(name); t != nil && t.FromDirectory {
+			return true
+		}
+	}
+	return false
+}
+
 // withCloud asks in which part of Microsoft's cloud the directory is, where something of the tenant is about it.
 func (w *workspace) withCloud(u *unit, r live.Readers) live.Readers {
 	registers := slices.ContainsFunc(r.Types, func(t *resource.Type) bool { return t.Name == "app_registration" })
