@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,9 +11,25 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/weir-project/weir/planner"
 	"github.com/weir-project/weir/providers/sim/world"
 )
+
+func init() { commands["object"] = cmdObject }
+
+// cmdObject explains the directory object of an explanation that was printed as JSON, by its id in capitals.
+func cmdObject(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, args, 1, "object FILE")
+	var e struct {
+		Directory struct {
+			ObjectID string `json:"object_id"`
+		} `json:"directory"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &e))
+	cmdWeir(ts, neg, []string{"explain", strings.ToUpper(e.Directory.ObjectID)})
+}
 
 // explained is one line of weir explain --all --csv.
 type explained struct{ action, mail, billed, why, source string }

@@ -47,7 +47,7 @@ func (c *changes) ending(source, text string) (where, how string) {
 	}
 	switch {
 	case !written:
-		return InState, "apply, so that " + source + ", which stands in no file any more, ends"
+		return InState, "apply twice: " + source + " stands in no file any more, and ends with the first"
 	case applied:
 		return InConfiguration, text + ", and apply twice"
 	}

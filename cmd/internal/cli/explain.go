@@ -75,7 +75,7 @@ func (o explainOptions) check(args []string) error {
 	switch {
 	case o.all && len(args) > 0:
 		return errors.New("write either an address or --all")
-	case !o.all && len(args) == 0:
+	case !o.all && (len(args) == 0 || directory.Fold(args[0]) == ""):
 		return errors.New("write the address to explain, such as weir explain alice@contoso.com, or --all")
 	case o.csv && !o.all:
 		return errors.New("--csv is for --all")
@@ -87,7 +87,7 @@ func (o explainOptions) check(args []string) error {
 
 // explain tells about one address, in the tenant that it belongs to.
 func (w *workspace) explain(ctx context.Context, address string, o explainOptions) error {
-	u, err := w.unitOf(address)
+	u, err := w.unitOf(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -100,6 +100,9 @@ func (w *workspace) explain(ctx context.Context, address string, o explainOption
 		budget = patientBudget
 	}
 	e := x.Explain(address, budget)
+	if other := w.ownerOf(directory.DomainOf(address)); other != "" && other != u.key {
+		e.Others = append(e.Others, fmt.Sprintf("%s is the primary domain of tenant %s, and this is told of tenant %s; see weir explain %s --tenant %s.", directory.DomainOf(address), other, u.key, address, other))
+	}
 	if o.json {
 		err = render.ExplainJSON(w.app.Stdout, e)
 	} else {
@@ -163,35 +166,4 @@ func (w *workspace) explainer(ctx context.Context, u *unit) (*render.Explainer, 
 		code = exitUnreadable
 	}
 	return render.NewExplainer(*q, part.Hosted, config.Nearest), code, nil
-}
-
-// unitOf is the tenant that an address belongs to: the only one selected, else the one with its domain.
-func (w *workspace) unitOf(address string) (*unit, error) {
-	units, err := w.units()
-	if err != nil || len(units) == 1 {
-		return first(units), err
-	}
-	domain := directory.DomainOf(address)
-	var domains []string
-	for _, u := range units {
-		if u.identity.PrimaryDomain == domain {
-			return u, nil
-		}
-		domains = append(domains, u.identity.PrimaryDomain)
-	}
-	if len(units) == 0 {
-		return nil, errors.New("no tenant is selected")
-	}
-	text := fmt.Sprintf("%d tenants are selected, and none has the primary domain %q; say which with --tenant", len(units), domain)
-	if near := config.Nearest(domain, domains); near != "" {
-		text += ". Did you mean " + near + "?"
-	}
-	return nil, errors.New(text)
-}
-
-func first(units []*unit) *unit {
-	if len(units) == 0 {
-		return nil
-	}
-	return units[0]
 }

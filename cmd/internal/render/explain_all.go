@@ -146,7 +146,7 @@ func ExplainAll(w io.Writer, x *Explainer, o Options) error {
 	p := newPrinter(w, o)
 	title, detail := headline(x.q.Tenant)
 	p.heading(title, detail)
-	for _, s := range x.trace.Result.Problems {
+	for _, s := range x.problems() {
 		p.prose(red, "  ", "In doubt: "+s)
 	}
 	if x.q.Held != "" {

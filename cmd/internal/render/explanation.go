@@ -177,6 +177,9 @@ func (x *Explainer) Explain(address string, budget int) *Explanation {
 		first = cases[0]
 		if !strings.Contains(address, "@") {
 			asked = first.Name() // an object id was given
+			if asked == "" && first.Entry != nil {
+				asked = directory.Fold(first.Entry.UPN) // the address that it would have
+			}
 		}
 	}
 	e := x.about(first, asked)
@@ -195,7 +198,7 @@ func (x *Explainer) Explain(address string, budget int) *Explanation {
 
 // about tells about a case under one of its addresses; nil is nobody.
 func (x *Explainer) about(c *dirsync.Case, address string) *Explanation {
-	e := &Explanation{Format: 1, Asked: address, Tenant: x.q.Tenant.Key, TenantName: x.q.Tenant.Name, Problems: x.trace.Result.Problems}
+	e := &Explanation{Format: 1, Asked: address, Tenant: x.q.Tenant.Key, TenantName: x.q.Tenant.Name, Problems: x.problems()}
 	if x.q.Held != "" {
 		e.Problems = append(slices.Clone(e.Problems), x.q.Held)
 	}
@@ -215,6 +218,25 @@ func (x *Explainer) about(c *dirsync.Case, address string) *Explanation {
 	}
 	e.Domain = x.domain(directory.DomainOf(address))
 	return e
+}
+
+// unasked: the directory was not read because nothing asks for it, which is no failure.
+func (x *Explainer) unasked() bool {
+	return x.q.Held != "" && x.q.Request.Directory == nil && (x.q.Observed == nil || x.q.Observed.DirectoryErr == nil)
+}
+
+// problems are what is in doubt.
+func (x *Explainer) problems() []string {
+	if !x.unasked() {
+		return x.trace.Result.Problems
+	}
+	out := slices.Clone(x.trace.Result.Problems)
+	for i, s := range out {
+		if s == dirsync.DirectoryUnread {
+			out[i] = "the directory was not read, for nothing asks for it"
+		}
+	}
+	return out
 }
 
 // lower makes a sentence's first letter small.
@@ -247,7 +269,7 @@ func (x *Explainer) flips(e *Explanation, address string, budget int) {
 			out.Changes = append(out.Changes, explainChange{Where: c.Where, Text: c.Text, Paste: c.Paste})
 			key += c.Text + "\x00"
 		}
-		out.Then = x.then(f)
+		out.Then = x.then(f, address)
 		if !seen[key] && len(e.Flips) < maxFlips {
 			seen[key] = true
 			e.Flips = append(e.Flips, out)
@@ -262,17 +284,21 @@ func (x *Explainer) flips(e *Explanation, address string, budget int) {
 }
 
 // then says what an address would be.
-func (x *Explainer) then(f dirsync.Flip) string {
+func (x *Explainer) then(f dirsync.Flip, address string) string {
 	s := f.After
+	mail := "mail"
+	if registered, relay := x.trace.Registered(directory.DomainOf(address)); registered && !relay {
+		mail = "no mail flows for its domain (R35)"
+	}
 	switch {
 	case !s.Exists:
 		return "no account: mail to it is refused"
 	case !s.Active:
 		return accountWord(s) + ": mail to it is refused"
 	case s.Billed():
-		return accountWord(s) + ": mail, and a seat"
+		return accountWord(s) + ": " + mail + ", and a seat"
 	}
-	return accountWord(s) + ": mail, no seat"
+	return accountWord(s) + ": " + mail + ", no seat"
 }
 
 func (e *Explanation) nobody(x *Explainer) {
@@ -284,10 +310,13 @@ func (e *Explanation) nobody(x *Explainer) {
 		return
 	}
 	e.Answer = "Nobody has this address: it is not in the directory, no account has it, and Weir remembers nothing of it."
-	if len(x.trace.Result.Problems) > 0 {
-		e.Answer = "Whether anybody has this address is unknown, because " + strings.Join(x.trace.Result.Problems, "; ") + "."
+	if len(x.problems()) > 0 {
+		e.Answer = "Whether anybody has this address is unknown, because " + strings.Join(x.problems(), "; ") + "."
 	}
 	e.Why = []ExplainStep{{Text: "No directory object, account or record has the address, as primary address, alias or user principal name."}}
+	if x.unasked() {
+		e.Why = []ExplainStep{{Text: "No account or record has the address; whether the directory has it is not known."}}
+	}
 	for _, p := range x.q.Request.Protections {
 		if slices.ContainsFunc(p.Addresses, func(a string) bool { return directory.Fold(a) == e.Asked }) && !slices.ContainsFunc(e.Words, func(w explainWord) bool { return w.name == p.Source }) {
 			e.Words = append(e.Words, explainWord{Kind: "exemption", name: p.Source, Source: x.q.Sources[p.Source],
@@ -298,8 +327,25 @@ func (e *Explanation) nobody(x *Explainer) {
 		e.Words = append(e.Words, explainWord{Kind: "declared", Text: block + " declares it, and its account is not there yet.", Source: x.q.Sources[strings.TrimSuffix(block, adminSuffix)]})
 	}
 	if x.nearest != nil {
-		e.Nearest = x.nearest(e.Asked, x.trace.Addresses())
+		e.Nearest = cmp.Or(x.nearest(e.Asked, x.trace.Addresses()), strings.Join(x.alike(e.Asked), ", "))
 	}
+}
+
+// maxAlike bounds the addresses that are named for one that nobody has.
+const maxAlike = 5
+
+// alike are addresses for somebody who wrote another domain, the part before the @ alone, or a name.
+func (x *Explainer) alike(asked string) []string {
+	local, _, _ := strings.Cut(asked, "@")
+	var out []string
+	for c := range x.trace.All() {
+		name := c.Name()
+		same := name != "" && (local != "" && strings.HasPrefix(name, local+"@") || c.Entry != nil && strings.EqualFold(c.Entry.Name, asked))
+		if same && len(out) < maxAlike {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func objectOf(c *dirsync.Case) string {
@@ -495,8 +541,8 @@ func (x *Explainer) answer(c *dirsync.Case) string {
 		return "It is gone from the directory and from Essentials. Weir forgets it."
 	case x.q.Held != "":
 		return "Nothing is decided about it: " + x.q.Held + "."
-	case len(c.Skips) == 0 && !c.Contested && len(x.trace.Result.Problems) > 0:
-		return "What happens to it is unknown, because " + strings.Join(x.trace.Result.Problems, "; ") + "."
+	case len(c.Skips) == 0 && !c.Contested && len(x.problems()) > 0:
+		return "What happens to it is unknown, because " + strings.Join(x.problems(), "; ") + "."
 	case len(c.Skips) == 0 && !c.Contested && x.q.Request.Policy.Engine == dirsync.EngineNone:
 		return `Nothing is decided about it: the policy says engine = "none".`
 	}
