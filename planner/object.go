@@ -135,7 +135,7 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 
 	request := &resource.PlanRequest{
 		Config: configured, Prior: orNull(stored, inst.Type), Live: orNull(c.Before, inst.Type), Planned: want,
-		Tenant: o.req.Tenant, Directory: o.req.Facts, Mail: o.req.Observed.Mail, Now: o.req.Now,
+		Tenant: o.req.Tenant, Mail: o.req.Observed.Mail, Now: o.req.Now,
 		Doubt:       o.ours(address),
 		Suspend:     o.suspend,
 		Undelivered: prior != nil && (len(prior.Undelivered) > 0 || o.reissue[address]),
@@ -143,6 +143,9 @@ func (o *Objects) Plan(inst *config.Instance) (*Change, hcl.Diagnostics) {
 	if inst.Type.Project != nil {
 		request.Keep = o.shared()
 		c.ours = append(strs(stored, "protects"), request.Keep...)
+	}
+	if inst.Type.FromDirectory {
+		request.Directory = o.req.Facts
 	}
 	if inst.Type.Customize != nil {
 		if err := inst.Type.Customize(request); err != nil {

@@ -55,8 +55,8 @@ type Type struct {
 	// Customize amends the planned value: computed attributes that follow from configuration and vendor data, rotation
 	// that falls due, checks that need more than one attribute. It must be pure. nil means nothing to amend.
 	Customize func(*PlanRequest) error
-	// FromDirectory says that Customize asks PlanRequest.Directory. An apply plans every block once more, and keeps a large
-	// directory for that only where some block may ask; elsewhere Directory is nil then.
+	// FromDirectory says that Customize asks PlanRequest.Directory. No other type is given it: an apply plans every block once
+	// more, and keeps a large directory for that only where some block may ask.
 	FromDirectory bool
 
 	// Withhold gives the value to write at first when a part of the planned one must not take effect before everything else
@@ -151,7 +151,7 @@ type PlanRequest struct {
 	Suspend string
 	// Tenant is the tenant's identity and provider choice.
 	Tenant Identity
-	// Directory answers questions about the directory; nil when it could not be read, or nobody asked for it.
+	// Directory answers questions about the directory; nil when it could not be read, or the type is not FromDirectory.
 	Directory DirectoryFacts
 	// Mail is what DNS said about the tenant's domains.
 	Mail MailFacts

@@ -147,8 +147,10 @@ func (s *trial) customize(config, planned, live cty.Value) (cty.Value, bool, err
 	if s.h.Type.Customize == nil {
 		return planned, false, nil
 	}
-	req := &resource.PlanRequest{Config: config, Prior: s.prior, Live: live, Planned: planned, Tenant: s.b.Conn.Tenant,
-		Directory: s.b.Directory, Now: s.b.Conn.Now()}
+	req := &resource.PlanRequest{Config: config, Prior: s.prior, Live: live, Planned: planned, Tenant: s.b.Conn.Tenant, Now: s.b.Conn.Now()}
+	if s.h.Type.FromDirectory {
+		req.Directory = s.b.Directory
+	}
 	if err := s.h.Type.Customize(req); err != nil {
 		return cty.NilVal, false, err
 	}
