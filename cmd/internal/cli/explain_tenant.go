@@ -95,7 +95,7 @@ func remembers(prior *state.State, address, domain string) bool {
 // ownerOf is the key of the tenant with that primary domain, whether it is selected or not; "" for none.
 func (w *workspace) ownerOf(domain string) string {
 	for _, t := range w.frame.Tenants {
-		if domain != "" && t.Identity.PrimaryDomain == domain {
+		if domain != "" && t.PrimaryDomain == domain {
 			return t.Key
 		}
 	}
