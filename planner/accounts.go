@@ -338,24 +338,7 @@ func skips(prior *state.State, observed *Observation) map[string]time.Time {
 			longest(out, address, until)
 		}
 	}
-	for a := range prior.Accounts.All() {
-		also(a.Address, a.UID, a.ObjectID)
-	}
-	if observed == nil {
-		return out
-	}
-	if observed.Accounts != nil {
-		for _, a := range observed.Accounts.Accounts {
-			also(a.Address, a.UID, "")
-		}
-	}
-	if observed.Directory != nil {
-		for _, e := range observed.Directory.Entries {
-			if e.Address != "" {
-				also(e.Address, 0, e.ObjectID)
-			}
-		}
-	}
+	eachID(prior, observed, also)
 	return out
 }
 

@@ -35,23 +35,31 @@ func skipRecords(prior *state.State, left map[string]time.Time, observed *Observ
 			out[address] = cmp.Or(byUID[uid], byObject[objectID])
 		}
 	}
+	eachID(prior, observed, also)
+	return out
+}
+
+// eachID tells under which ids the vendors and state know each address: the number of its account, 0 where it has none, and
+// the object id of its directory entry, "" where it has none. An address comes once for each that knows it.
+func eachID(prior *state.State, observed *Observation, tell func(address string, uid int, objectID string)) {
 	for a := range prior.Accounts.All() {
-		also(a.Address, a.UID, a.ObjectID)
+		tell(a.Address, a.UID, a.ObjectID)
 	}
 	if observed == nil {
-		return out
+		return
 	}
 	if observed.Accounts != nil {
 		for _, a := range observed.Accounts.Accounts {
-			also(a.Address, a.UID, "")
+			tell(a.Address, a.UID, "")
 		}
 	}
 	if observed.Directory != nil {
 		for _, e := range observed.Directory.Entries {
-			also(e.Address, 0, e.ObjectID)
+			if e.Address != "" {
+				tell(e.Address, 0, e.ObjectID)
+			}
 		}
 	}
-	return out
 }
 
 // maxSkipNotes bounds the skips that a plan names one by one.

@@ -79,15 +79,7 @@ func TestPlanLetsGoOfWhatWasRead(t *testing.T) {
 			if base := plan.Parts[0].Proofs[0].Base != nil; base == (name == "read in full") {
 				t.Fatalf("goes on from an earlier reading: %v", base)
 			}
-			left := func() (n int) {
-				runtime.GC()
-				for _, e := range entries {
-					if e.Value() != nil {
-						n++
-					}
-				}
-				return n
-			}
+			left := func() int { return alive(entries) }
 			// What is referred to is seen to be there.
 			if n := left(); n != 1 {
 				t.Errorf("the plan keeps %d of %d entries of the directory", n-1, len(entries)-1)
@@ -150,15 +142,7 @@ exemption "e" {
 				t.Fatal(err)
 			}
 			var entries []weak.Pointer[directory.Entry]
-			left := func() (n int) {
-				runtime.GC()
-				for _, e := range entries {
-					if e.Value() != nil {
-						n++
-					}
-				}
-				return n
-			}
+			left := func() int { return alive(entries) }
 			read, readings := u.connected.Directory, 0
 			u.connected.Directory = func(ctx context.Context) (*directory.Reading, error) {
 				if readings++; readings == 2 {
@@ -208,4 +192,15 @@ type firstWrite struct {
 func (w *firstWrite) Update(ctx context.Context, before, after *directory.Account) (*directory.Account, error) {
 	w.once.Do(func() { w.first(); w.done = true })
 	return w.AccountWriter.Update(ctx, before, after)
+}
+
+// alive counts the entries that somebody still refers to.
+func alive(entries []weak.Pointer[directory.Entry]) (n int) {
+	runtime.GC()
+	for _, e := range entries {
+		if e.Value() != nil {
+			n++
+		}
+	}
+	return n
 }
