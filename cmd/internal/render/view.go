@@ -535,12 +535,7 @@ func counts(s planner.Summary, outputs int) string {
 func simulated(p *planner.Plan) bool { return p.Realm != "" && p.Realm != state.Live }
 
 // plural is "1 account", "2 accounts".
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
+var plural = dirsync.Count
 
 // strayText says how many accounts nobody manages.
 func strayText(n int) string {
